@@ -1,0 +1,44 @@
+# `make demo`, `make test` and `make bench` install what is missing and build the release preset first.
+BUILD = build/release
+RUN  ?= runs/demo
+TOOL  = $(BUILD)/apps/spiraltorch
+BENCH ?= benchmarks/results.json
+JOBS ?= $(shell nproc)
+
+help:
+	@echo 'make demo   get MNIST, train a network on it and evaluate it; what it makes is in $(RUN)'
+	@echo 'make test   build and run all tests'
+	@echo 'make bench  compare with PyTorch, case by case; the figures go to $(BENCH)'
+	@echo 'make check  format, include order, file sizes (scripts/check full)'
+	@echo 'make parity runs PyTorch'"'"'s own cases against the library (ARGS="--op add --verbose"); see tests/parity/README.md'
+	@echo 'make build  install what is missing, configure and build (the first three do this themselves)'
+
+build:
+	@scripts/install-deps
+	@cmake --preset release --log-level=WARNING
+	@cmake --build --preset release --parallel $(JOBS)
+
+demo:
+	@scripts/install-deps
+	@cmake --preset release --log-level=WARNING
+	@cmake --build --preset release --parallel $(JOBS) --target spiraltorch_tool
+	@scripts/get-data mnist
+	@$(TOOL) train --data mnist --model mlp --out $(RUN) --overwrite
+	@$(TOOL) evaluate --run $(RUN)
+
+test: build
+	@ctest --preset release --parallel $(JOBS)
+
+bench:
+	@scripts/install-deps libbenchmark-dev python3-venv
+	@$(MAKE) --no-print-directory build
+	@scripts/bench --out $(BENCH)
+
+check:
+	@scripts/check full
+
+parity:
+	@scripts/install-deps
+	@JOBS=$(JOBS) scripts/parity $(ARGS)
+
+.PHONY: help build demo test bench check parity

@@ -1,0 +1,274 @@
+// The Riemannian step of ball rows: gradient, moments, geodesic and transport of the moment in one kernel.
+// Everything lies in the span of the row w, its gradient g and its moment m, so that three sweeps over a
+// block of rows in L1 do: inner products along rows; all scalars, one lane a row; combinations along rows.
+// A sweep between gives |W|^2 of W = w + tau s as it is stored, for near points must not cancel.
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "spiraltorch/backend/cpu/ball_step.cpp"
+#include "spiraltorch/backend/cpu/ball_step.h"
+#include "spiraltorch/backend/cpu/simd/targets.h"
+// clang-format off
+#include <hwy/foreach_target.h>  // compiles this file once for every target
+// clang-format on
+#include <limits>
+
+#include "spiraltorch/backend/cpu/hyperbolic_rows-inl.h"
+#include "spiraltorch/core/parallel.h"
+
+#ifndef SPIRALTORCH_BACKEND_CPU_BALL_STEP_ARGS
+#define SPIRALTORCH_BACKEND_CPU_BALL_STEP_ARGS
+namespace st::cpu {
+struct BallStepArgs {
+  BallStep step;
+  int64_t width;
+  void* w;
+  const void* g;
+  void *m, *v;
+};
+}  // namespace st::cpu
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace st::cpu::HWY_NAMESPACE {
+
+// The inner products of a row, without and with a moment: places in kDots.
+struct PlainRow {
+  static constexpr int kInputs = 2;  // w, g
+  static constexpr std::array<Dot, 3> kDots = {{{0, 0}, {0, 1}, {1, 1}}};
+};
+struct MomentRow {
+  static constexpr int kInputs = 3;  // w, g, m
+  static constexpr std::array<Dot, 6> kDots = {{{0, 0}, {0, 1}, {1, 1}, {0, 2}, {1, 2}, {2, 2}}};
+};
+
+// What is known of kRowBlock rows between the sweeps.
+template <class Form, class T>
+struct StepBuffers {
+  HWY_ALIGN double dots[Form::kDots.size() * kRowBlock];
+  HWY_ALIGN double path[3 * kRowBlock];    // W = path . (w, g, m)
+  HWY_ALIGN double square[kRowBlock];      // |W|^2
+  HWY_ALIGN double point[2 * kRowBlock];   // the new point = point . (w, W)
+  HWY_ALIGN double moment[3 * kRowBlock];  // the new moment = moment . (w, g, m)
+  HWY_ALIGN double v[kRowBlock];
+  const T* row[kRowBlock][Form::kInputs];
+};
+
+// What the first part of the scalars tells the second.
+struct Direction {
+  V a, scale, mw, mg, along_w, length2;  // m' = mw w + mg g + keep m, <m',w>, |m'|^2; s = scale m'
+  ExpStep exp;
+};
+
+// The moment m' and the step s = scale m'.
+template <class T, class Form>
+HWY_INLINE Direction direction_of(const BallStep& o, StepBuffers<Form, T>& b, int64_t r) {
+  const Row d;
+  const auto dot = [&](size_t i) HWY_ATTR { return hn::Load(d, b.dots + i * kRowBlock + r); };
+  const V c = constant(o.c), ww = dot(0), wg = dot(1), gg = dot(2);
+  Direction k;
+  k.a = gap<T>(c, ww);
+  const V quarter = hn::Mul(constant(0.25), square(k.a));
+  const V sign = constant(o.sign), decay = constant(o.decay);
+  k.mg = product(constant(o.gain), quarter, sign);
+  k.mw = product(constant(o.gain), quarter, decay);
+  const V twice_mw = hn::Add(k.mw, k.mw);
+  k.along_w = hn::MulAdd(k.mg, wg, hn::Mul(k.mw, ww));
+  k.length2 = hn::MulAdd(square(k.mg), gg, hn::MulAdd(square(k.mw), ww, product(twice_mw, k.mg, wg)));
+  if constexpr (Form::kInputs == 3) {
+    const V keep = constant(o.keep), wm = dot(3), gm = dot(4), mm = dot(5);
+    k.along_w = hn::MulAdd(keep, wm, k.along_w);
+    const V mixed = hn::MulAdd(hn::Add(k.mg, k.mg), gm, hn::Mul(twice_mw, wm));
+    k.length2 = hn::MulAdd(keep, hn::MulAdd(keep, mm, mixed), k.length2);
+  }
+  k.length2 = hn::Max(k.length2, hn::Zero(d));
+  k.scale = constant(-o.lr);
+  if (o.rule == StepRule::adam) {
+    const V g2 =
+        hn::MulAdd(square(sign), gg, hn::MulAdd(square(decay), ww, product(hn::Add(sign, sign), decay, wg)));
+    const V part = product(constant((1 - o.beta2) / o.parts), quarter, hn::Max(g2, hn::Zero(d)));
+    const V v = hn::Min(hn::MulAdd(constant(o.beta2), hn::Load(d, b.v + r), part),
+                        constant(static_cast<double>(std::numeric_limits<T>::max())));
+    hn::Store(v, d, b.v + r);
+    k.scale = hn::Div(k.scale, hn::MulAdd(constant(o.correction), hn::Sqrt(v), constant(o.eps)));
+  }
+  return k;
+}
+
+// W = w + tau s: tau is 1 for a retraction.
+template <class T, class Form>
+HWY_INLINE void set_path(const BallStep& o, Direction& k, StepBuffers<Form, T>& b, int64_t r) {
+  const Row d;
+  V tau = constant(1);
+  if (o.geodesic) {
+    k.exp = exp_step<T>(constant(o.c), k.a, hn::Mul(square(k.scale), k.length2));
+    tau = k.exp.tau;
+  }
+  const V by = hn::Mul(tau, k.scale);
+  hn::Store(hn::MulAdd(by, k.mw, constant(1)), d, b.path + r);
+  hn::Store(hn::Mul(by, k.mg), d, b.path + kRowBlock + r);
+  hn::Store(hn::Mul(by, constant(o.keep)), d, b.path + 2 * kRowBlock + r);
+}
+
+// The new point z, and with D = z - w = ds s + dw w the transport of m' to it.
+template <class T, class Form>
+HWY_INLINE void set_outputs(const BallStep& o, const Direction& k, StepBuffers<Form, T>& b, int64_t r) {
+  const Row d;
+  const V one = constant(1), c = constant(o.c), cww = hn::Mul(c, hn::Load(d, b.square + r));
+  V gap_z, inside, ds, dw, of_w, of_path;
+  if (o.geodesic) {
+    const V inverse = hn::Div(one, hn::MulAdd(k.a, k.exp.b, cww));
+    gap_z = product(k.a, k.exp.b, inverse);
+    inside = keep_inside<T>(gap_z);
+    const V along = product(k.a, inverse, inside);
+    of_path = along;
+    of_w = product(cww, inverse, inside);
+    ds = hn::Mul(along, k.exp.tau);
+    dw = hn::MulAdd(along, hn::Mul(k.exp.q, square(k.exp.t.value)), hn::Sub(inside, one));  // q T^2 = 1 - B
+  } else {
+    gap_z = hn::Sub(one, cww);
+    inside = keep_inside<T>(gap_z);
+    of_path = ds = inside;
+    of_w = hn::Zero(d);
+    dw = hn::Sub(inside, one);
+  }
+  hn::Store(of_w, d, b.point + r);
+  hn::Store(of_path, d, b.point + kRowBlock + r);
+  if constexpr (Form::kInputs == 3) {
+    // Storing z rounds its gap. Near the limit the moment takes the least gap that can come of it: else a
+    // point that is pushed against the limit would gain length there, step by step.
+    const V kept = hn::Max(gap_z, constant(ball_gap<T>()));
+    const auto near = hn::Lt(kept, constant(16 * ball_gap<T>()));
+    const V gap_b = hn::IfThenElse(near, hn::Sub(kept, constant(0.5 * ball_gap<T>())), kept);
+    const V ww = hn::Load(d, b.dots + r);
+    const V dm = hn::Mul(ds, k.scale);  // D = dm m' + dw w
+    const V to_m = hn::MulAdd(dm, k.length2, hn::Mul(dw, k.along_w));
+    const V to_w = hn::MulAdd(dm, k.along_w, hn::Mul(dw, ww));
+    const V cdd = hn::Mul(c, hn::Max(hn::Zero(d), hn::MulAdd(dm, to_m, hn::Mul(dw, to_w))));
+    const TransportTerms t = transport_of_gaps(c, k.a, gap_b, ww, cdd, k.along_w, to_m);
+    const V bend = hn::Mul(t.eta, t.alpha);
+    const V of_m = hn::MulAdd(bend, dm, t.rho);
+    hn::Store(hn::MulAdd(of_m, k.mw, hn::MulAdd(bend, dw, hn::Mul(t.eta, t.gamma))), d, b.moment + r);
+    hn::Store(hn::Mul(of_m, k.mg), d, b.moment + kRowBlock + r);
+    hn::Store(hn::Mul(of_m, constant(o.keep)), d, b.moment + 2 * kRowBlock + r);
+  }
+}
+
+template <class Form>
+HWY_INLINE V combine_row(const double* factors, const V* e) {
+  V sum = hn::Mul(constant(factors[0]), e[0]);
+  sum = hn::MulAdd(constant(factors[kRowBlock]), e[1], sum);
+  if constexpr (Form::kInputs == 3) sum = hn::MulAdd(constant(factors[2 * kRowBlock]), e[2], sum);
+  return sum;
+}
+template <bool kTail, class Form, class T>
+HWY_INLINE void load_row_vectors(const T* const* row, int64_t j, const Tail<T>& tail, V* e) {
+  e[0] = load_some<kTail>(row[0] + j, tail);
+  e[1] = load_some<kTail>(row[1] + j, tail);
+  if constexpr (Form::kInputs == 3) e[2] = load_some<kTail>(row[2] + j, tail);
+}
+
+template <class Form, class T>
+HWY_INLINE V path_square(const T* const* row, int64_t width, const Tail<T>& tail, const double* path) {
+  V sum = hn::Zero(Row()), e[3];
+  int64_t j = 0;
+  for (; j + kLanes <= width; j += kLanes) {
+    load_row_vectors<false, Form>(row, j, tail, e);
+    const V p = combine_row<Form>(path, e);
+    sum = hn::MulAdd(p, p, sum);
+  }
+  if (j < width) {
+    load_row_vectors<true, Form>(row, j, tail, e);
+    const V p = combine_row<Form>(path, e);
+    sum = hn::MulAdd(p, p, sum);
+  }
+  return sum;
+}
+
+template <class Form, class T>
+HWY_INLINE void write_step(const StepBuffers<Form, T>& b, int64_t r, int64_t width, const Tail<T>& tail, T* w,
+                           T* m) {
+  V e[3];
+  const double *path = b.path + r, *moment = b.moment + r;
+  const V of_w = constant(b.point[r]), of_path = constant(b.point[kRowBlock + r]);
+  const auto point = [&]() HWY_ATTR {
+    return hn::MulAdd(of_path, combine_row<Form>(path, e), hn::Mul(of_w, e[0]));
+  };
+  int64_t j = 0;
+  for (; j + kLanes <= width; j += kLanes) {
+    load_row_vectors<false, Form>(b.row[r], j, tail, e);
+    store_row(point(), w + j);
+    if constexpr (Form::kInputs == 3) store_row(combine_row<Form>(moment, e), m + j);
+  }
+  if (j < width) {
+    load_row_vectors<true, Form>(b.row[r], j, tail, e);
+    tail.store(point(), w + j);
+    if constexpr (Form::kInputs == 3) tail.store(combine_row<Form>(moment, e), m + j);
+  }
+}
+
+template <class Form, class T>
+void step_rows(const BallStepArgs& args, int64_t begin, int64_t end) {
+  const BallStep& o = args.step;
+  const int64_t width = args.width;
+  T *const w = static_cast<T*>(args.w), *const m = static_cast<T*>(args.m),
+           *const v = static_cast<T*>(args.v);
+  const T* const g = static_cast<const T*>(args.g);
+  const Tail<T> tail = tail_of<T>(width);
+  const double no_tau[kRowBlock] = {};
+  StepBuffers<Form, T> b;
+  for (int64_t at = begin; at < end; at += kRowBlock) {
+    const int64_t count = std::min(kRowBlock, end - at), whole = (count + kLanes - 1) / kLanes * kLanes;
+    for (int64_t r = 0; r < whole; ++r) {
+      const int64_t row = (at + std::min(r, count - 1)) * width;
+      b.row[r][0] = w + row;
+      b.row[r][1] = g + row;
+      if constexpr (Form::kInputs == 3) b.row[r][2] = m + row;
+      if (v) b.v[r] = static_cast<double>(v[at + std::min(r, count - 1)]);
+    }
+    dot_rows<Form::kDots, Extra::none, Form::kInputs>(b.row, whole, width, tail, no_tau, b.dots);
+    HWY_ALIGN double sums[kLanes * kLanes];
+    for (int64_t r = 0; r < whole; r += kLanes) {
+      Direction k = direction_of<T>(o, b, r);
+      set_path<T>(o, k, b, r);
+      for (int64_t i = 0; i < kLanes; ++i) {
+        hn::Store(path_square<Form>(b.row[r + i], width, tail, b.path + r + i), Row(), sums + i * kLanes);
+      }
+      hn::Store(sums_of_rows(sums), Row(), b.square + r);
+      set_outputs<T>(o, k, b, r);
+    }
+    for (int64_t r = 0; r < count; ++r) {
+      const int64_t row = (at + r) * width;
+      write_step<Form>(b, r, width, tail, w + row, m ? m + row : nullptr);
+      if (v) v[at + r] = static_cast<T>(b.v[r]);
+    }
+  }
+}
+
+void ball_step_rows(const BallStepArgs& args, bool is_double, int64_t begin, int64_t end) {
+  if (is_double) {
+    args.m ? step_rows<MomentRow, double>(args, begin, end) : step_rows<PlainRow, double>(args, begin, end);
+  } else {
+    args.m ? step_rows<MomentRow, float>(args, begin, end) : step_rows<PlainRow, float>(args, begin, end);
+  }
+}
+
+}  // namespace st::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace st::cpu {
+namespace {
+HWY_EXPORT(ball_step_rows);
+}
+
+void ball_step(BallStep step, Out w, In g, Out m, Out v) {
+  const int64_t width = w.sizes->back(), rows = (*w.sizes)[0];
+  if (width == 0) return;
+  const BallStepArgs args{step, width, w.data, g.data, m.data, v.data};
+  const bool is_double = w.dtype == DType::float64;
+  parallel_for(rows, row_grain(width), [&](int64_t begin, int64_t end) {
+    HWY_DYNAMIC_DISPATCH(ball_step_rows)(args, is_double, begin, end);
+  });
+}
+
+}  // namespace st::cpu
+#endif

@@ -1,0 +1,266 @@
+// A copy is planned once: dimensions are put into the order of y's strides and merged. Then it is done row by
+// row, or, where x runs along another dimension than y, block by block through a transpose. Bytes are moved
+// by item size alone; conversions are written for contiguous elements and work on small blocks where a side
+// is not.
+#include "spiraltorch/backend/cpu/copy.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "spiraltorch/backend/cpu/transpose.h"
+#include "spiraltorch/core/parallel.h"
+
+namespace st::cpu {
+namespace {
+
+constexpr int64_t kGrainBytes = 64 << 10;  // a thread costs about what 64 KiB take to copy
+constexpr int64_t kChunk = 512;            // elements converted at a time: 4 KiB of the widest type
+constexpr int64_t kSide = 64;              // of a block that is transposed; a multiple of every tile's side
+constexpr int64_t kStreamRows = 1024;      // the same past the caches: long runs of x
+constexpr int64_t kConvertSide = 32;       // the same with a conversion: 8 KiB of the widest type
+constexpr int64_t kStreamBytes = 4 << 20;  // a transpose this large writes past the caches
+
+using Convert = void (*)(const void* x, void* y, int64_t n);
+
+template <class To, class From>
+void convert_run(const void* x, void* y, int64_t n) {
+  const From* from = static_cast<const From*>(x);
+  To* to = static_cast<To*>(y);
+  for (int64_t i = 0; i < n; ++i) to[i] = convert<To>(from[i]);
+}
+
+Convert conversion(DType from, DType to) {
+  return visit_dtype(from, [to](auto from_tag) {
+    return visit_dtype(to, [](auto to_tag) -> Convert {
+      return convert_run<typename decltype(to_tag)::type, typename decltype(from_tag)::type>;
+    });
+  });
+}
+
+template <class T>
+void move_run(const void* from, int64_t x_stride, void* to, int64_t y_stride, int64_t n) {
+  const T* x = static_cast<const T*>(from);
+  T* y = static_cast<T*>(to);
+  if (x_stride == 0) {
+    const T value = *x;
+    if (y_stride == 1) {
+      std::fill_n(y, n, value);
+    } else {
+      for (int64_t i = 0; i < n; ++i) y[i * y_stride] = value;
+    }
+  } else if (y_stride == 1) {
+    for (int64_t i = 0; i < n; ++i) y[i] = x[i * x_stride];
+  } else {
+    for (int64_t i = 0; i < n; ++i) y[i * y_stride] = x[i * x_stride];
+  }
+}
+
+struct Axis {
+  int64_t size, x, y;  // strides in elements
+};
+
+struct Plan {
+  const char* x;
+  char* y;
+  int64_t x_item, y_item;
+  Convert convert = nullptr;  // null where the types are the same
+  std::array<Axis, kMaxDims> axes{};
+  int count = 0;
+  int64_t total = 1;
+
+  Axis& axis(int i) { return axes[static_cast<size_t>(i)]; }
+  const Axis& axis(int i) const { return axes[static_cast<size_t>(i)]; }
+  const Axis& row() const { return axis(count - 1); }
+};
+
+Plan make_plan(const In& x, const Out& y) {
+  Plan plan{static_cast<const char*>(x.data), static_cast<char*>(y.data),
+            static_cast<int64_t>(item_size(x.dtype)), static_cast<int64_t>(item_size(y.dtype))};
+  if (x.dtype != y.dtype) plan.convert = conversion(x.dtype, y.dtype);
+  plan.total = numel_of(*y.sizes);
+  const int missing = y.sizes->size() - x.sizes->size();  // leading dimensions of y that x lacks
+  for (int d = 0; d < y.sizes->size(); ++d) {
+    const int64_t size = (*y.sizes)[d];
+    if (size == 1) continue;
+    const int at = d - missing;
+    const bool broadcast = at < 0 || (*x.sizes)[at] == 1;
+    plan.axis(plan.count++) = {size, broadcast ? 0 : (*x.strides)[at], (*y.strides)[d]};
+  }
+  std::stable_sort(plan.axes.begin(), plan.axes.begin() + plan.count,
+                   [](const Axis& a, const Axis& b) { return a.y > b.y; });
+  int kept = 0;
+  for (int i = 0; i < plan.count; ++i) {
+    const Axis axis = plan.axis(i);
+    if (kept > 0) {
+      Axis& outer = plan.axis(kept - 1);
+      if (outer.x == axis.x * axis.size && outer.y == axis.y * axis.size) {
+        outer = {outer.size * axis.size, axis.x, axis.y};
+        continue;
+      }
+    }
+    plan.axis(kept++) = axis;
+  }
+  if (kept == 0) plan.axis(kept++) = {1, 1, 1};
+  plan.count = kept;
+  return plan;
+}
+
+// One row: n elements, in place where both sides are contiguous, else by way of a small block.
+void copy_row(const Plan& plan, const char* x, int64_t x_stride, char* y, int64_t y_stride, int64_t n) {
+  if (!plan.convert) return move_items(static_cast<size_t>(plan.x_item), x, x_stride, y, y_stride, n);
+  alignas(64) std::byte from[kChunk * 8], to[kChunk * 8];
+  const auto convert_to_y = [&](const void* source, char* target, int64_t count) {
+    if (y_stride == 1) return plan.convert(source, target, count);
+    plan.convert(source, to, count);
+    move_items(static_cast<size_t>(plan.y_item), to, 1, target, y_stride, count);
+  };
+  if (x_stride == 0) {
+    plan.convert(x, to, 1);
+    return move_items(static_cast<size_t>(plan.y_item), to, 0, y, y_stride, n);
+  }
+  if (x_stride == 1 && y_stride == 1) return plan.convert(x, y, n);
+  for (int64_t i = 0; i < n; i += kChunk) {
+    const int64_t count = std::min(kChunk, n - i);
+    const char* source = x + i * x_stride * plan.x_item;
+    char* target = y + i * y_stride * plan.y_item;
+    if (x_stride == 1) {
+      convert_to_y(source, target, count);
+    } else {
+      move_items(static_cast<size_t>(plan.x_item), source, x_stride, from, 1, count);
+      convert_to_y(from, target, count);
+    }
+  }
+}
+
+// Walks the first `count` axes of a plan in row-major order.
+class Odometer {
+ public:
+  Odometer(const Plan& plan, int count, int64_t at) : plan_(plan), count_(count) {
+    for (int i = count - 1; i >= 0; --i) {
+      const Axis& axis = plan.axis(i);
+      index_[static_cast<size_t>(i)] = at % axis.size;
+      at /= axis.size;
+      move(axis, index_[static_cast<size_t>(i)]);
+    }
+  }
+  const char* x() const { return plan_.x + x_; }
+  char* y() const { return plan_.y + y_; }
+  void next() {
+    for (int i = count_ - 1; i >= 0; --i) {
+      const Axis& axis = plan_.axis(i);
+      move(axis, 1);
+      if (++index_[static_cast<size_t>(i)] < axis.size) return;
+      index_[static_cast<size_t>(i)] = 0;
+      move(axis, -axis.size);
+    }
+  }
+
+ private:
+  void move(const Axis& axis, int64_t steps) {
+    x_ += steps * axis.x * plan_.x_item;
+    y_ += steps * axis.y * plan_.y_item;
+  }
+  const Plan& plan_;
+  const int count_;
+  int64_t x_ = 0, y_ = 0;
+  std::array<int64_t, kMaxDims> index_{};
+};
+
+void copy_rows(const Plan& plan) {
+  const Axis row = plan.row();
+  const int64_t grain = kGrainBytes / std::max(plan.x_item, plan.y_item);
+  parallel_for(plan.total, grain, [&](int64_t begin, int64_t end) {
+    Odometer at(plan, plan.count - 1, begin / row.size);
+    int64_t skip = begin % row.size;
+    while (begin < end) {
+      const int64_t n = std::min(row.size - skip, end - begin);
+      copy_row(plan, at.x() + skip * row.x * plan.x_item, row.x, at.y() + skip * row.y * plan.y_item, row.y,
+               n);
+      begin += n;
+      skip = 0;
+      at.next();
+    }
+  });
+}
+
+// The last two axes cross: x runs along the first of them (stride 1), y along the second.
+void copy_blocks(const Plan& plan) {
+  const Axis down = plan.axis(plan.count - 2), across = plan.row();
+  const bool stream = !plan.convert && plan.total * plan.y_item >= kStreamBytes;
+  const int64_t side = plan.convert ? kConvertSide : kSide, height = stream ? kStreamRows : side;
+  const int64_t tall = (down.size + height - 1) / height, wide = (across.size + side - 1) / side;
+  const int64_t matrices = plan.total / (down.size * across.size);
+  const int64_t grain = kGrainBytes / (height * side * plan.y_item);
+  parallel_for(matrices * tall * wide, std::max<int64_t>(grain, 1), [&](int64_t begin, int64_t end) {
+    alignas(64) std::byte block[kConvertSide * kConvertSide * 8];
+    for (int64_t i = begin; i < end; ++i) {
+      const Odometer at(plan, plan.count - 2, i / (tall * wide));
+      const int64_t r = i / wide % tall * height, c = i % wide * side;
+      const int64_t rows = std::min(height, down.size - r), cols = std::min(side, across.size - c);
+      const char* x = at.x() + (r * down.x + c * across.x) * plan.x_item;
+      char* y = at.y() + (r * down.y + c * across.y) * plan.y_item;
+      if (!plan.convert) {
+        transpose_block(static_cast<size_t>(plan.x_item), x, across.x, y, down.y, rows, cols, stream);
+        continue;
+      }
+      transpose_block(static_cast<size_t>(plan.x_item), x, across.x, block, kConvertSide, rows, cols, false);
+      for (int64_t j = 0; j < rows; ++j) {
+        plan.convert(block + j * kConvertSide * plan.x_item, y + j * down.y * plan.y_item, cols);
+      }
+    }
+  });
+}
+
+// Whether x runs along another axis than y does. If so, that axis becomes the last but one.
+bool is_transposed(Plan& plan) {
+  if (plan.count < 2 || plan.row().y != 1 || plan.row().x <= 1) return false;
+  for (int i = 0; i < plan.count - 1; ++i) {
+    if (plan.axis(i).x != 1) continue;
+    std::rotate(plan.axes.begin() + i, plan.axes.begin() + i + 1, plan.axes.begin() + plan.count - 1);
+    return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+void move_items(size_t item, const void* x, int64_t x_stride, void* y, int64_t y_stride, int64_t n) {
+  if (x_stride == 1 && y_stride == 1) {
+    std::memcpy(y, x, static_cast<size_t>(n) * item);
+    return;
+  }
+  switch (item) {
+    case 1:
+      return move_run<uint8_t>(x, x_stride, y, y_stride, n);
+    case 2:
+      return move_run<uint16_t>(x, x_stride, y, y_stride, n);
+    case 4:
+      return move_run<uint32_t>(x, x_stride, y, y_stride, n);
+    default:
+      return move_run<uint64_t>(x, x_stride, y, y_stride, n);
+  }
+}
+
+void copy(In x, Out y) {
+  Plan plan = make_plan(x, y);
+  if (plan.total == 0) return;
+  if (is_transposed(plan)) {
+    copy_blocks(plan);
+  } else {
+    copy_rows(plan);
+  }
+}
+
+void fill(Scalar value, Out y) {
+  const Dims scalar;
+  alignas(8) std::byte element[8];
+  visit_dtype(y.dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const T converted = value.is_floating() ? convert<T>(value.to_double()) : convert<T>(value.to_int64());
+    std::memcpy(element, &converted, sizeof(T));
+  });
+  copy({element, y.dtype, &scalar, &scalar}, y);
+}
+
+}  // namespace st::cpu

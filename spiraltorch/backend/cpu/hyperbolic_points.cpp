@@ -1,0 +1,285 @@
+// Maps of the Poincaré ball that give points or tangent vectors by addition and the exponential map. Names:
+// A, B the gaps of the two points, w their sum or difference, g the gradient of the result.
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "spiraltorch/backend/cpu/hyperbolic_points.cpp"
+#include "spiraltorch/backend/cpu/simd/targets.h"
+// clang-format off
+#include <hwy/foreach_target.h>  // compiles this file once for every target
+// clang-format on
+#include "spiraltorch/backend/cpu/hyperbolic_rows-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace st::cpu::HWY_NAMESPACE {
+
+// -2c times the gradient of a gap: the factor of the point itself.
+HWY_INLINE V through_gap(V c, V d_gap) { return hn::Mul(hn::Mul(constant(-2), c), d_gap); }
+
+// z = x (+) y
+struct MobiusAdd {
+  enum { X, Y, W };
+  static constexpr int kInputs = 2, kNumbers = 0;
+  static constexpr Extra kExtra = Extra::sum;
+  static constexpr bool kGradient = false;
+  static constexpr std::array<Dot, 3> kDots = {{{X, X}, {Y, Y}, {W, W}}};
+  static constexpr std::array<unsigned, 1> kOut = {bit(X) | bit(W)};
+  template <class T>
+  static HWY_INLINE void apply(Lanes& r) {
+    const MobiusSum z = mobius_sum<T>(r.c, gap<T>(r.c, r.dot[0]), gap<T>(r.c, r.dot[1]), r.dot[2]);
+    r.factor[0][X] = z.x;
+    r.factor[0][W] = z.w;
+  }
+};
+struct MobiusAddGrad {
+  enum { X, Y, G, W };
+  static constexpr int kInputs = 3, kNumbers = 1;
+  static constexpr Extra kExtra = Extra::sum;
+  static constexpr bool kGradient = true;
+  static constexpr std::array<Dot, 5> kDots = {{{X, X}, {Y, Y}, {W, W}, {G, X}, {G, W}}};
+  static constexpr std::array<unsigned, 2> kOut = {bit(X) | bit(G) | bit(W), bit(Y) | bit(G) | bit(W)};
+  template <class T>
+  static HWY_INLINE void apply(Lanes& r) {
+    const V xx = r.dot[0], yy = r.dot[1];
+    const MobiusSumGrad m =
+        mobius_sum_grad(r.c, gap<T>(r.c, xx), gap<T>(r.c, yy), r.dot[2], r.dot[3], r.dot[4]);
+    r.factor[0][G] = hn::Add(m.gw, m.gx);
+    r.factor[0][W] = r.factor[1][W] = m.ww;
+    r.factor[1][G] = m.gw;
+    r.factor[0][X] = through_gap(r.c, m.a);
+    r.factor[1][Y] = through_gap(r.c, m.b);
+    r.number[0] = hn::NegMulAdd(xx, m.a, hn::NegMulAdd(yy, m.b, m.c));
+  }
+};
+
+// z = exp_x(v) = x (+) tau v; the products of the first sweep stand behind those of the second.
+struct Expmap {
+  enum { X, Y, W };  // Y is v
+  static constexpr int kInputs = 2, kNumbers = 0;
+  static constexpr Extra kExtra = Extra::step;
+  static constexpr bool kGradient = false;
+  static constexpr std::array<Dot, 2> kStepDots = {{{X, X}, {Y, Y}}};
+  static constexpr std::array<Dot, 1> kDots = {{{W, W}}};
+  static constexpr std::array<unsigned, 1> kOut = {bit(X) | bit(W)};
+  template <class T>
+  static HWY_INLINE V step(V c, V xx, V vv, V& tau_gap) {
+    const ExpStep u = exp_step<T>(c, gap<T>(c, xx), vv);
+    tau_gap = u.b;
+    return u.tau;
+  }
+  template <class T>
+  static HWY_INLINE void apply(Lanes& r) {
+    const V a = gap<T>(r.c, r.dot[1]);
+    const MobiusSum z = mobius_sum<T>(r.c, a, r.tau_gap, r.dot[0]);
+    r.factor[0][X] = z.x;
+    r.factor[0][W] = z.w;
+  }
+};
+struct ExpmapGrad {
+  enum { X, Y, G, W };  // Y is v
+  static constexpr int kInputs = 3, kNumbers = 1;
+  static constexpr Extra kExtra = Extra::step;
+  static constexpr bool kGradient = true;
+  static constexpr std::array<Dot, 2> kStepDots = Expmap::kStepDots;
+  static constexpr std::array<Dot, 5> kDots = {{{W, W}, {G, X}, {G, W}, {G, Y}, {W, Y}}};
+  static constexpr std::array<unsigned, 2> kOut = {bit(X) | bit(G) | bit(W), bit(Y) | bit(G) | bit(W)};
+  template <class T>
+  static HWY_INLINE V step(V c, V xx, V vv, V& tau_gap) {
+    return Expmap::step<T>(c, xx, vv, tau_gap);
+  }
+  template <class T>
+  static HWY_INLINE void apply(Lanes& r) {
+    const V xx = r.dot[5], vv = r.dot[6], a = gap<T>(r.c, xx);
+    const ExpStep u = exp_step<T>(r.c, a, vv);
+    const MobiusSumGrad m = mobius_sum_grad(r.c, a, u.b, r.dot[0], r.dot[1], r.dot[2]);
+    const V d_tau = hn::MulAdd(m.gw, r.dot[3], hn::Mul(m.ww, r.dot[4]));  // <p, v>
+    // T' / A moves tau with q; the gap of tau v is sech^2 sqrt q, with derivative -T sech^2
+    const V d_t = hn::Mul(d_tau, u.per_a);
+    const V d_q = hn::NegMulAdd(m.b, hn::Mul(u.t.value, u.t.sech2), hn::Mul(d_t, u.t.slope));
+    const V d_a = hn::NegMulAdd(hn::MulAdd(d_tau, u.tau, product(constant(2), d_q, u.q)), u.per_a, m.a);
+    const V q_v = hn::Mul(d_q, square(u.per_a));  // d_q dq/d|v|^2 = c q_v
+    r.factor[0][G] = hn::Add(m.gw, m.gx);
+    r.factor[0][W] = m.ww;
+    r.factor[0][X] = through_gap(r.c, d_a);
+    r.factor[1][G] = hn::Mul(u.tau, m.gw);
+    r.factor[1][W] = hn::Mul(u.tau, m.ww);
+    r.factor[1][Y] = product(constant(2), r.c, q_v);
+    r.number[0] = hn::NegMulAdd(xx, d_a, hn::MulAdd(vv, q_v, m.c));
+  }
+};
+
+// log_x(y) = F (A w - c|w|^2 x), w = y - x, F = H(delta) / B, H = (asinh u / u) / sqrt(1 + u^2), u^2 = delta
+// = c|w|^2 / (A B).
+struct LogFactor {
+  V per_a, per_b, h, slope, per_next;
+};
+HWY_INLINE LogFactor log_factor(V c, V a, V b, V ww) {
+  const V per_ab = hn::Div(constant(1), hn::Mul(a, b));
+  const Asinhc s = asinhc(product(c, ww, per_ab));
+  const V h = hn::Mul(s.value, s.per_root), per_next = square(s.per_root);  // 1 / (1 + delta)
+  // H' = S' / sqrt(1 + delta) - H / (2 (1 + delta)): both terms are negative
+  const V slope = hn::NegMulAdd(hn::Mul(h, constant(0.5)), per_next, hn::Mul(s.slope, s.per_root));
+  return {hn::Mul(b, per_ab), hn::Mul(a, per_ab), h, slope, per_next};
+}
+struct Logmap {
+  enum { X, Y, W };
+  static constexpr int kInputs = 2, kNumbers = 0;
+  static constexpr Extra kExtra = Extra::difference;
+  static constexpr bool kGradient = false;
+  static constexpr std::array<Dot, 3> kDots = MobiusAdd::kDots;
+  static constexpr std::array<unsigned, 1> kOut = {bit(X) | bit(W)};
+  template <class T>
+  static HWY_INLINE void apply(Lanes& r) {
+    const V a = gap<T>(r.c, r.dot[0]), b = gap<T>(r.c, r.dot[1]), ww = r.dot[2];
+    const LogFactor l = log_factor(r.c, a, b, ww);
+    const V f = hn::Mul(l.h, l.per_b);
+    r.factor[0][W] = hn::Mul(f, a);
+    r.factor[0][X] = hn::Neg(product(f, r.c, ww));
+  }
+};
+struct LogmapGrad {
+  enum { X, Y, G, W };
+  static constexpr int kInputs = 3, kNumbers = 1;
+  static constexpr Extra kExtra = Extra::difference;
+  static constexpr bool kGradient = true;
+  static constexpr std::array<Dot, 5> kDots = MobiusAddGrad::kDots;
+  static constexpr std::array<unsigned, 2> kOut = {bit(X) | bit(G) | bit(W), bit(Y) | bit(G) | bit(W)};
+  template <class T>
+  static HWY_INLINE void apply(Lanes& r) {
+    const V c = r.c, xx = r.dot[0], yy = r.dot[1], ww = r.dot[2], gx = r.dot[3], gw = r.dot[4];
+    const V a = gap<T>(c, xx), b = gap<T>(c, yy), one = constant(1);
+    const LogFactor l = log_factor(c, a, b, ww);
+    const V f = hn::Mul(l.h, l.per_b), cw = hn::Mul(c, ww);
+    // K = H + delta H' = (1 + H) / (2 (1 + delta)): the sums below in which H and delta H' would cancel
+    const V k = product(hn::Add(one, l.h), constant(0.5), l.per_next);
+    const V d_f = hn::NegMulAdd(cw, gx, hn::Mul(a, gw));
+    const V d_fb = hn::Mul(d_f, l.per_b);
+    const V d_a = hn::MulAdd(f, gw, product(d_fb, hn::Sub(l.h, k), l.per_a));
+    const V d_b = hn::Neg(product(d_fb, k, l.per_b));
+    // of |w|^2, without its factor c
+    const V d_w = hn::Mul(hn::Sub(product(gw, l.slope, l.per_b), hn::Mul(gx, k)), l.per_b);
+    const V w_factor = product(constant(2), c, d_w), g_factor = hn::Mul(f, a);
+    r.factor[1][G] = g_factor;
+    r.factor[1][W] = w_factor;
+    r.factor[1][Y] = through_gap(c, d_b);
+    r.factor[0][G] = hn::Neg(hn::MulAdd(f, cw, g_factor));
+    r.factor[0][W] = hn::Neg(w_factor);
+    r.factor[0][X] = through_gap(c, d_a);
+    r.number[0] = hn::MulAdd(ww, d_w, hn::Neg(hn::MulAdd(xx, d_a, hn::Mul(yy, d_b))));
+  }
+};
+
+// A row times a function of its square: z = f(c|x|^2) x. dx = f g + 2 c f' <g,x> x, dc = f' |x|^2 <g,x>.
+template <class Factor>
+struct Radial {
+  enum { X };
+  static constexpr int kInputs = 1, kNumbers = 0;
+  static constexpr Extra kExtra = Extra::none;
+  static constexpr bool kGradient = false;
+  static constexpr std::array<Dot, 1> kDots = {{{X, X}}};
+  static constexpr std::array<unsigned, 1> kOut = {bit(X)};
+  template <class T>
+  static HWY_INLINE void apply(Lanes& r) {
+    r.factor[0][X] = Factor::template value<T>(r.c, r.dot[0], r.s);
+  }
+};
+template <class Factor>
+struct RadialGrad {
+  enum { X, G };
+  static constexpr int kInputs = 2, kNumbers = 2;
+  static constexpr Extra kExtra = Extra::none;
+  static constexpr bool kGradient = true;
+  static constexpr std::array<Dot, 2> kDots = {{{X, X}, {G, X}}};
+  static constexpr std::array<unsigned, 1> kOut = {bit(X) | bit(G)};
+  template <class T>
+  static HWY_INLINE void apply(Lanes& r) {
+    V f, slope, by_s;
+    Factor::template gradient<T>(r.c, r.dot[0], r.s, f, slope, by_s);
+    const V t = hn::Mul(slope, r.dot[1]);
+    r.factor[0][G] = f;
+    r.factor[0][X] = product(constant(2), r.c, t);
+    r.number[0] = hn::Mul(t, r.dot[0]);
+    r.number[1] = hn::Mul(by_s, r.dot[1]);
+  }
+};
+
+struct Expmap0 {  // tanh(z) / z, z = sqrt c |v|; the length of the result stays inside the ball
+  template <class T>
+  static HWY_INLINE V value(V c, V vv, V /*s*/) {
+    const Tanhc t = tanhc(hn::Mul(c, vv));
+    return hn::Mul(t.value, keep_inside<T>(t.sech2));
+  }
+  template <class T>
+  static HWY_INLINE void gradient(V c, V vv, V /*s*/, V& f, V& slope, V& by_s) {
+    const Tanhc t = tanhc(hn::Mul(c, vv));
+    f = t.value;
+    slope = t.slope;
+    by_s = hn::Zero(Row());
+  }
+};
+struct Logmap0 {  // atanh(z) / z
+  template <class T>
+  static HWY_INLINE V value(V c, V yy, V /*s*/) {
+    return atanhc(hn::Mul(c, yy), gap<T>(c, yy)).value;
+  }
+  template <class T>
+  static HWY_INLINE void gradient(V c, V yy, V /*s*/, V& f, V& slope, V& by_s) {
+    const Atanhc l = atanhc(hn::Mul(c, yy), gap<T>(c, yy));
+    f = l.value;
+    slope = l.slope;
+    by_s = hn::Zero(Row());
+  }
+};
+struct MobiusScalarMul {  // tanh(s atanh z) / z = s L(q) T(m), m = s^2 q L^2
+  template <class T>
+  static HWY_INLINE V value(V c, V xx, V s) {
+    const V q = hn::Mul(c, xx), l = atanhc(q, gap<T>(c, xx)).value;
+    const Tanhc t = tanhc(hn::Mul(q, square(hn::Mul(s, l))));
+    return hn::Mul(product(s, l, t.value), keep_inside<T>(t.sech2));
+  }
+  template <class T>
+  static HWY_INLINE void gradient(V c, V xx, V s, V& f, V& slope, V& by_s) {
+    const V q = hn::Mul(c, xx), gap_x = gap<T>(c, xx);
+    const Atanhc l = atanhc(q, gap_x);
+    const V sl = hn::Mul(s, l.value);
+    const Tanhc t = tanhc(hn::Mul(q, square(sl)));
+    f = hn::Mul(sl, t.value);
+    // dm/dq = s^2 L / (1 - q), for L + 2 q L' = 1 / (1 - q)
+    const V m_q = hn::Div(hn::Mul(s, sl), gap_x);
+    slope = hn::MulAdd(hn::Mul(s, l.slope), t.value, product(sl, t.slope, m_q));
+    by_s = hn::Mul(l.value, t.sech2);  // T + 2 m T' = sech^2
+  }
+};
+
+RowLoop points_loop(HyperbolicMap map, DType dtype, bool backward) {
+  switch (map) {
+    case HyperbolicMap::mobius_add:
+      return pick_rows<MobiusAdd, MobiusAddGrad>(dtype, backward);
+    case HyperbolicMap::mobius_scalar_mul:
+      return pick_rows<Radial<MobiusScalarMul>, RadialGrad<MobiusScalarMul>>(dtype, backward);
+    case HyperbolicMap::expmap:
+      return pick_rows<Expmap, ExpmapGrad>(dtype, backward);
+    case HyperbolicMap::logmap:
+      return pick_rows<Logmap, LogmapGrad>(dtype, backward);
+    case HyperbolicMap::expmap0:
+      return pick_rows<Radial<Expmap0>, RadialGrad<Expmap0>>(dtype, backward);
+    case HyperbolicMap::logmap0:
+      return pick_rows<Radial<Logmap0>, RadialGrad<Logmap0>>(dtype, backward);
+    default:
+      return nullptr;
+  }
+}
+
+}  // namespace st::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace st::cpu {
+namespace {
+HWY_EXPORT(points_loop);
+}
+
+RowLoop hyperbolic_points_loop(HyperbolicMap map, DType dtype, bool backward) {
+  return HWY_DYNAMIC_DISPATCH(points_loop)(map, dtype, backward);
+}
+
+}  // namespace st::cpu
+#endif

@@ -1,0 +1,207 @@
+// The scalar mathematics of the Poincaré ball for vectors of rows: one lane is one row, always in float64.
+// Everything is a smooth function of squares, so that nothing is divided by a norm and nothing is clamped but
+// the gap 1 - c|x|^2, which a stored point outside the ball would make negative. Formulas: docs/geometry.md.
+#if defined(SPIRALTORCH_BACKEND_CPU_HYPERBOLIC_SCALARS_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef SPIRALTORCH_BACKEND_CPU_HYPERBOLIC_SCALARS_INL_H_
+#undef SPIRALTORCH_BACKEND_CPU_HYPERBOLIC_SCALARS_INL_H_
+#else
+#define SPIRALTORCH_BACKEND_CPU_HYPERBOLIC_SCALARS_INL_H_
+#endif
+
+#include "spiraltorch/backend/cpu/hyperbolic.h"
+#include "spiraltorch/backend/cpu/simd/math-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace st::cpu::HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+namespace math = st::simd::HWY_NAMESPACE;
+
+// Row is the tag of float64 lanes; V is its vector.
+using Row = hn::ScalableTag<double>;
+using V = hn::Vec<Row>;
+
+HWY_INLINE V constant(double value) { return hn::Set(Row(), value); }
+HWY_INLINE V square(V x) { return hn::Mul(x, x); }
+HWY_INLINE V product(V a, V b, V c) { return hn::Mul(hn::Mul(a, b), c); }
+
+// 1 - c|x|^2, at least gap_floor: points on the boundary or beyond keep finite values and gradients. NaN
+// stays.
+template <class T>
+HWY_INLINE V gap(V c, V xx) {
+  return hn::Max(constant(gap_floor<T>()), hn::NegMulAdd(c, xx, constant(1)));
+}
+
+// The factor that brings a point with this gap back to gap T's limit, 1 inside. NaN stays.
+template <class T>
+HWY_INLINE V keep_inside(V gap_of_point) {
+  const V one = constant(1);
+  const auto outside = hn::Lt(gap_of_point, constant(ball_gap<T>()));
+  if (HWY_LIKELY(hn::AllFalse(Row(), outside))) return one;
+  return hn::IfThenElse(outside, hn::Sqrt(hn::Div(constant(1 - ball_gap<T>()), hn::Sub(one, gap_of_point))),
+                        one);
+}
+
+// Below this square the derivatives come from their series.
+constexpr double kSeries = 0x1p-6;
+
+// Division and square root are the dearest instructions here (16 and 24 cycles a vector of AVX-512): each
+// function below divides once and gets its other quotients from that reciprocal.
+
+// T(q) = tanh(sqrt q) / sqrt q, its derivative, and sech^2 sqrt q.
+struct Tanhc {
+  V value, slope, sech2;
+};
+HWY_INLINE Tanhc tanhc(V q) {
+  const Row d;
+  const V z = hn::Sqrt(q), one = constant(1);
+  const auto at_zero = hn::Eq(z, hn::Zero(d));
+  const V e = math::Expm1(d, hn::Mul(z, constant(-2)));  // e^(-2z) - 1
+  const V den = hn::Add(constant(2), e);
+  const V r = hn::Div(one, hn::Mul(den, z));
+  const V t = hn::IfThenElse(at_zero, one, hn::Neg(hn::Mul(e, r)));
+  const V sech2 = hn::IfThenElse(at_zero, one, product(constant(4), hn::Add(one, e), square(hn::Mul(r, z))));
+  const V series = math::math_detail::Polynomial(d, q, -1.0 / 3, 4.0 / 15, -17.0 / 105, 248.0 / 2835,
+                                                 -1382.0 / 31185, 43688.0 / 2027025, -929569.0 / 91216125);
+  const V direct = product(hn::Sub(sech2, t), constant(0.5), square(hn::Mul(r, den)));
+  return {t, hn::IfThenElse(hn::Lt(q, constant(kSeries)), series, direct), sech2};
+}
+
+// L(q) = atanh(sqrt q) / sqrt q and its derivative, given the gap 1 - q.
+struct Atanhc {
+  V value, slope;
+};
+HWY_INLINE Atanhc atanhc(V q, V gap_q) {
+  const Row d;
+  const V z = hn::Sqrt(hn::Min(constant(1), q)), one = constant(1);
+  const V twice_z = hn::Add(z, z);
+  const V r = hn::Div(one, hn::Mul(twice_z, gap_q));
+  const V per_gap = hn::Mul(r, twice_z), per_z = hn::Mul(r, gap_q);  // 1 / gap, 1 / 2z
+  const V t = product(twice_z, hn::Add(one, z), per_gap);            // (1 + z) / (1 - z) - 1
+  const V value = hn::IfThenElse(hn::Eq(z, hn::Zero(d)), one, hn::Mul(math::Log1p(d, t), per_z));
+  const V series = math::math_detail::Polynomial(d, q, 1.0 / 3, 2.0 / 5, 3.0 / 7, 4.0 / 9, 5.0 / 11, 6.0 / 13,
+                                                 7.0 / 15, 8.0 / 17, 9.0 / 19);
+  const V direct = product(hn::Sub(per_gap, value), constant(2), square(per_z));
+  return {value, hn::IfThenElse(hn::Lt(q, constant(kSeries)), series, direct)};
+}
+
+// S(q) = asinh(u) / u with u = sqrt q, its derivative, asinh(u), u and 1 / sqrt(1 + q).
+struct Asinhc {
+  V value, slope, asinh, u, per_root;
+};
+HWY_INLINE Asinhc asinhc(V q) {
+  const Row d;
+  const V one = constant(1);
+  const V u = hn::Sqrt(q), root = hn::Sqrt(hn::Add(one, q)), next = hn::Add(one, root);
+  const auto at_zero = hn::Eq(u, hn::Zero(d));
+  const V r = hn::Div(one, product(u, root, next));
+  const V per_u = product(r, root, next);
+  const V per_root = hn::IfThenElse(at_zero, one, product(r, u, next));
+  // asinh u = log1p(u + u^2 / (1 + root))
+  const V t = hn::IfThenZeroElse(at_zero, hn::MulAdd(hn::Mul(q, u), hn::Mul(r, root), u));
+  const V asinh = math::Log1p(d, t);
+  const V value = hn::IfThenElse(at_zero, one, hn::Mul(asinh, per_u));
+  const V series =
+      math::math_detail::Polynomial(d, q, -1.0 / 6, 3.0 / 20, -15.0 / 112, 35.0 / 288, -315.0 / 2816,
+                                    693.0 / 6656, -1001.0 / 10240, 6435.0 / 69632, -109395.0 / 1245184);
+  const V direct = product(hn::Sub(per_root, value), constant(0.5), square(per_u));
+  return {value, hn::IfThenElse(hn::Lt(q, constant(kSeries)), series, direct), asinh, u, per_root};
+}
+
+// x (+) y = (A w + c|w|^2 x) / M with w = x + y, A and B the gaps of x and y, M = A B + c|w|^2: the factors
+// of w and x, with the result kept inside the ball.
+struct MobiusSum {
+  V w, x;
+};
+template <class T>
+HWY_INLINE MobiusSum mobius_sum(V c, V a, V b, V ww) {
+  const V ab = hn::Mul(a, b), cw = hn::Mul(c, ww);
+  const V inverse = hn::Div(constant(1), hn::Add(ab, cw));
+  const V scale = hn::Mul(inverse, keep_inside<T>(hn::Mul(ab, inverse)));
+  return {hn::Mul(a, scale), hn::Mul(cw, scale)};
+}
+
+// Its gradient: with g the gradient of the sum, the vector along w is p = gw g + ww w; x has p + gx g as
+// well, and a, b, c are the gradients of A, B and (at fixed A and B) c.
+struct MobiusSumGrad {
+  V gw, ww, gx, a, b, c;
+};
+HWY_INLINE MobiusSumGrad mobius_sum_grad(V c, V a, V b, V ww, V g_dot_x, V g_dot_w) {
+  const V cw = hn::Mul(c, ww), inverse = hn::Div(constant(1), hn::MulAdd(a, b, cw));
+  const V inverse2 = square(inverse);
+  const V h = hn::Mul(inverse2, hn::NegMulAdd(b, g_dot_x, g_dot_w));  // (<g,w> - B <g,x>) / M^2
+  const V dw = hn::Neg(product(c, a, h));                             // of |w|^2
+  const V dm = hn::Neg(hn::Mul(inverse2, hn::MulAdd(a, g_dot_w, hn::Mul(cw, g_dot_x))));
+  return {hn::Mul(a, inverse), hn::Add(dw, dw), hn::Mul(cw, inverse),
+          hn::Mul(cw, h),      hn::Mul(dm, a),  hn::Neg(product(ww, a, h))};
+}
+
+// exp_x(v) = x (+) tau v with tau = T(q) / A, q = c|v|^2 / A^2; b is the gap of tau v, sech^2 sqrt q.
+struct ExpStep {
+  V tau, per_a, q, b;
+  Tanhc t;
+};
+template <class T>
+HWY_INLINE ExpStep exp_step(V c, V a, V vv) {
+  const V per_a = hn::Div(constant(1), a);
+  const V q = product(c, vv, square(per_a));
+  const Tanhc t = tanhc(q);
+  return {hn::Mul(t.value, per_a), per_a, q, hn::Max(constant(gap_floor<T>()), t.sech2), t};
+}
+
+// Transport of v from x to y: (B / A) gyr[y, -x] v = rho v + eta (alpha w + gamma x), w = y - x,
+//   rho = B / A, eta = 2 rho / M, M = A B + c|w|^2,
+//   alpha = -c ((B + c|w|^2) <v,x> + c|x|^2 <v,w>), gamma = c (A <v,w> - c|w|^2 <v,x>).
+struct TransportTerms {
+  V a, b, cw, m, rho, eta, alpha, gamma;
+};
+// From the gaps a and b of x and y, and cw = c|w|^2.
+HWY_INLINE TransportTerms transport_of_gaps(V c, V a, V b, V xx, V cw, V vx, V vw) {
+  TransportTerms t;
+  t.a = a;
+  t.b = b;
+  t.cw = cw;
+  t.m = hn::MulAdd(t.a, t.b, t.cw);
+  t.rho = hn::Div(t.b, t.a);
+  t.eta = hn::Div(hn::Add(t.rho, t.rho), t.m);
+  t.alpha = hn::Neg(hn::Mul(c, hn::MulAdd(hn::Add(t.b, t.cw), vx, product(c, xx, vw))));
+  t.gamma = hn::Mul(c, hn::NegMulAdd(t.cw, vx, hn::Mul(t.a, vw)));
+  return t;
+}
+template <class T>
+HWY_INLINE TransportTerms transport_terms(V c, V xx, V yy, V ww, V vx, V vw) {
+  return transport_of_gaps(c, gap<T>(c, xx), gap<T>(c, yy), xx, hn::Mul(c, ww), vx, vw);
+}
+
+// d = (2 / sqrt c) asinh sqrt delta, delta = c|w|^2 / (A B), w = y - x: exactly 0 for equal points.
+// root_c = sqrt c is the same for many rows.
+HWY_INLINE V distance(V c, V root_c, V a, V b, V ww) {
+  const V delta = hn::Div(hn::Mul(c, ww), hn::Mul(a, b));
+  return hn::Div(hn::Mul(constant(2), asinhc(delta).asinh), root_c);
+}
+
+// Its gradients: dx = x * x - w * w, dy = y * y + w * w (factor * vector); 0 for equal points.
+struct DistanceGrad {
+  V x, y, w;
+};
+HWY_INLINE DistanceGrad distance_grad(V c, V root_c, V a, V b, V ww) {
+  const V one = constant(1), per_ab = hn::Div(one, hn::Mul(a, b));
+  const V delta = product(c, ww, per_ab), s = hn::Sqrt(hn::Mul(delta, hn::Add(one, delta)));
+  const V scale = hn::Div(hn::Add(root_c, root_c), s);  // 2 sqrt c / sqrt(delta (1 + delta))
+  const V safe = hn::IfThenZeroElse(hn::Eq(s, hn::Zero(Row())), hn::Mul(scale, per_ab));
+  const V along = hn::Mul(safe, delta);
+  return {hn::Mul(along, b), hn::Mul(along, a), safe};
+}
+// dd/dc = (2 delta^(3/2) S'(delta) / c + (u / sqrt(1 + delta)) (|x|^2 / A + |y|^2 / B)) / sqrt c
+HWY_INLINE V distance_by_c(V c, V root_c, V xx, V yy, V a, V b, V ww) {
+  const V delta = hn::Div(hn::Mul(c, ww), hn::Mul(a, b));
+  const Asinhc s = asinhc(delta);
+  const V bend = hn::Div(product(hn::Add(delta, delta), s.u, s.slope), c);
+  const V stretch = hn::Add(hn::Div(xx, a), hn::Div(yy, b));
+  return hn::Div(hn::MulAdd(hn::Mul(s.u, s.per_root), stretch, bend), root_c);
+}
+
+}  // namespace st::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif  // SPIRALTORCH_BACKEND_CPU_HYPERBOLIC_SCALARS_INL_H_

@@ -1,0 +1,92 @@
+// Every kernel of the CPU, in plain sight: slot = function, one line each, in the order of backend/kernels.h.
+#include "spiraltorch/backend/cpu/kernels.h"
+
+#include "spiraltorch/backend/cpu/ball_step.h"
+#include "spiraltorch/backend/cpu/copy.h"
+#include "spiraltorch/backend/cpu/elementwise.h"
+#include "spiraltorch/backend/cpu/hyperbolic.h"
+#include "spiraltorch/backend/cpu/index.h"
+#include "spiraltorch/backend/cpu/loss.h"
+#include "spiraltorch/backend/cpu/matmul.h"
+#include "spiraltorch/backend/cpu/norm.h"
+#include "spiraltorch/backend/cpu/optimizer.h"
+#include "spiraltorch/backend/cpu/random.h"
+#include "spiraltorch/backend/cpu/range.h"
+#include "spiraltorch/backend/cpu/reduce.h"
+#include "spiraltorch/backend/cpu/softmax.h"
+#include "spiraltorch/backend/cpu/unscale.h"
+
+namespace st::cpu {
+namespace {
+
+Kernels make_kernels() {
+  Kernels k;
+  // elementwise
+  k.unary.fn = unary;
+  k.unary_backward.fn = unary_backward;
+  k.binary.fn = binary;
+  k.binary_scalar.fn = binary_scalar;
+  k.scalar_binary.fn = scalar_binary;
+  k.axpy.fn = axpy;
+  k.compare.fn = compare;
+  k.compare_scalar.fn = compare_scalar;
+  k.where.fn = where;
+  k.clamp.fn = clamp;
+  k.clamp_backward.fn = clamp_backward;
+  k.copy.fn = copy;
+  k.fill.fn = fill;
+  k.arange.fn = arange;
+  k.linspace.fn = linspace;
+  // random
+  k.uniform.fn = uniform;
+  k.normal.fn = normal;
+  k.randint.fn = randint;
+  k.randperm.fn = randperm;
+  // reductions
+  k.reduce.fn = reduce;
+  k.extremum.fn = extremum;
+  // softmax
+  k.softmax.fn = softmax;
+  k.softmax_backward.fn = softmax_backward;
+  k.log_softmax.fn = log_softmax;
+  k.log_softmax_backward.fn = log_softmax_backward;
+  // normalisation and losses
+  k.batch_norm.fn = batch_norm;
+  k.batch_norm_eval.fn = batch_norm_eval;
+  k.batch_norm_backward.fn = batch_norm_backward;
+  k.check_target.fn = check_target;
+  k.cross_entropy.fn = cross_entropy;
+  k.cross_entropy_backward.fn = cross_entropy_backward;
+  // indices
+  k.check_index.fn = check_index;
+  k.index_select.fn = index_select;
+  k.index_add.fn = index_add;
+  k.gather.fn = gather;
+  k.scatter_add.fn = scatter_add;
+  // products
+  k.matmul.fn = matmul;
+  k.linear.fn = linear;
+  // optimisers
+  k.sgd.fn = sgd;
+  k.adam.fn = adam;
+  // hyperbolic
+  k.hyperbolic.fn = hyperbolic;
+  k.hyperbolic_backward.fn = hyperbolic_backward;
+  k.hyperbolic_cdist.fn = hyperbolic_cdist;
+  k.hyperbolic_cdist_backward.fn = hyperbolic_cdist_backward;
+  k.hyperbolic_midpoint.fn = hyperbolic_midpoint;
+  k.hyperbolic_midpoint_backward.fn = hyperbolic_midpoint_backward;
+  k.ball_step.fn = ball_step;
+  // gradients
+  k.unscale.fn = unscale;
+  return k;
+}
+
+}  // namespace
+
+const Kernels& kernels() {
+  static const Kernels table = make_kernels();
+  return table;
+}
+
+}  // namespace st::cpu

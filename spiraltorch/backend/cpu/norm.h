@@ -1,0 +1,45 @@
+// Batch normalisation: x, y, dy and dx are row-major (N, C, L...), everything a channel is (C); all of one
+// dtype, float32 or float64. `weight` and `bias` may be undefined: 1 and 0.
+#pragma once
+
+#include "spiraltorch/backend/view.h"
+
+namespace st::cpu {
+
+/// y = (x - mean) rstd weight + bias with the mean and 1 / sqrt(biased variance + eps) of each channel, which
+/// are returned. Running statistics, where defined, move by `momentum` towards the mean and the unbiased
+/// variance.
+void batch_norm(In x, In weight, In bias, double momentum, double eps, Out running_mean, Out running_var,
+                Out y, Out mean, Out rstd);
+
+/// The same with given statistics; rstd = 1 / sqrt(var + eps) is returned.
+void batch_norm_eval(In x, In mean, In var, In weight, In bias, double eps, Out y, Out rstd);
+
+/// The gradients; those of weight and bias where defined. `training`: mean and rstd depend on x.
+void batch_norm_backward(In x, In dy, In weight, In mean, In rstd, bool training, Out dx, Out dweight,
+                         Out dbias);
+
+/// What the loops are given; they work on a range of channels.
+template <class T>
+struct BatchNorm {
+  int64_t rows, channels, length;
+  double momentum, eps;
+  bool training;
+  const T *x, *weight, *bias, *mean, *var, *rstd, *dy;
+  T *y, *new_mean, *new_rstd, *running_mean, *running_var;
+  T *dx, *dweight, *dbias;
+
+  /// Whether vectors run along the elements of a channel, else across channels.
+  bool along() const { return length > 1; }
+};
+
+/// Channels of one block when vectors run across them.
+inline constexpr int64_t kBatchNormBlock = 32;
+
+template <class T>
+struct BatchNormLoops {
+  void (*normalise)(const BatchNorm<T>& a, int64_t begin, int64_t end);
+  void (*gradients)(const BatchNorm<T>& a, int64_t begin, int64_t end);
+};
+
+}  // namespace st::cpu

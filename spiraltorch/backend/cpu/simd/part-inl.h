@@ -1,0 +1,48 @@
+// Loads and stores of part of a vector, for the last elements of a row: nothing outside is touched.
+#if defined(SPIRALTORCH_BACKEND_CPU_SIMD_PART_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef SPIRALTORCH_BACKEND_CPU_SIMD_PART_INL_H_
+#undef SPIRALTORCH_BACKEND_CPU_SIMD_PART_INL_H_
+#else
+#define SPIRALTORCH_BACKEND_CPU_SIMD_PART_INL_H_
+#endif
+
+#include <hwy/highway.h>
+
+#include <cstdint>
+
+HWY_BEFORE_NAMESPACE();
+namespace st::simd::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+/// The first `count` elements at p, or as many as there are lanes, and `fill` in the other lanes.
+template <class D, class T = hn::TFromD<D>>
+HWY_INLINE hn::Vec<D> LoadPart(D d, const T* p, int64_t count, T fill) {
+  if (count >= static_cast<int64_t>(hn::Lanes(d))) return hn::LoadU(d, p);
+#if HWY_MEM_OPS_MIGHT_FAULT
+  HWY_ALIGN T lanes[hn::MaxLanes(d)];
+  hn::Store(hn::Set(d, fill), d, lanes);
+  for (int64_t i = 0; i < count; ++i) lanes[i] = p[i];
+  return hn::Load(d, lanes);
+#else
+  const auto mask = hn::FirstN(d, static_cast<size_t>(count));
+  return hn::IfThenElse(mask, hn::MaskedLoad(mask, d, p), hn::Set(d, fill));
+#endif
+}
+
+/// The first `count` lanes, or all of them, to p.
+template <class D, class T = hn::TFromD<D>>
+HWY_INLINE void StorePart(hn::Vec<D> v, D d, T* p, int64_t count) {
+  if (count >= static_cast<int64_t>(hn::Lanes(d))) return hn::StoreU(v, d, p);
+#if HWY_MEM_OPS_MIGHT_FAULT
+  HWY_ALIGN T lanes[hn::MaxLanes(d)];
+  hn::Store(v, d, lanes);
+  for (int64_t i = 0; i < count; ++i) p[i] = lanes[i];
+#else
+  hn::BlendedStore(v, hn::FirstN(d, static_cast<size_t>(count)), d, p);
+#endif
+}
+
+}  // namespace st::simd::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif  // include guard

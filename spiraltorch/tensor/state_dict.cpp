@@ -1,0 +1,23 @@
+// Lookup by name beside the order of insertion.
+#include "spiraltorch/tensor/state_dict.h"
+
+namespace st {
+
+void StateDict::insert(std::string name, Tensor value) {
+  const auto [at, is_new] = positions_.emplace(name, entries_.size());
+  check<ValueError>(is_new, "state dict: the name \"{}\" appears twice", name);
+  entries_.emplace_back(std::move(name), std::move(value));
+}
+
+const Tensor* StateDict::find(std::string_view name) const {
+  const auto at = positions_.find(name);
+  return at == positions_.end() ? nullptr : &entries_[at->second].second;
+}
+
+const Tensor& StateDict::at(std::string_view name) const {
+  const Tensor* value = find(name);
+  check<IndexError>(value != nullptr, "state dict: no entry is named \"{}\" ({} entries)", name, size());
+  return *value;
+}
+
+}  // namespace st

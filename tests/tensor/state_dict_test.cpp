@@ -1,0 +1,34 @@
+// Ordered names and tensors.
+#include "spiraltorch/tensor/state_dict.h"
+
+#include <gtest/gtest.h>
+
+namespace st {
+namespace {
+
+TEST(StateDict, KeepsOrderAndFindsByName) {
+  const Tensor w = empty({2}), b = empty({3});
+  StateDict sd{{"w", w}, {"b", b}};
+  EXPECT_EQ(sd.size(), 2u);
+  EXPECT_EQ(sd.begin()->first, "w");
+  EXPECT_TRUE(sd.at("b").is_same(b));
+  EXPECT_EQ(sd.find("c"), nullptr);
+  EXPECT_TRUE(sd.contains("w"));
+  const StateDict copy(sd.begin(), sd.end());
+  EXPECT_TRUE(copy.at("w").is_same(w));
+}
+
+TEST(StateDict, RefusesWhatItCannotDo) {
+  StateDict sd{{"w", empty({2})}};
+  try {
+    sd.at("fc.bias");
+    FAIL();
+  } catch (const IndexError& e) {
+    EXPECT_STREQ(e.what(), "state dict: no entry is named \"fc.bias\" (1 entries)");
+  }
+  EXPECT_THROW(sd.insert("w", empty({2})), ValueError);
+  EXPECT_EQ(sd.size(), 1u);
+}
+
+}  // namespace
+}  // namespace st

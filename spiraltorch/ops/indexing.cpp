@@ -1,0 +1,88 @@
+// x.index is a walk over its entries: each becomes a select, a slice or a new dimension, the tensor an
+// index_select at the end.
+#include "spiraltorch/ops/indexing.h"
+
+#include "spiraltorch/backend/kernels.h"
+#include "spiraltorch/core/modes.h"
+#include "spiraltorch/ops/arithmetic.h"
+#include "spiraltorch/ops/compare.h"
+#include "spiraltorch/ops/copy.h"
+#include "spiraltorch/ops/index.h"
+#include "spiraltorch/ops/shape.h"
+#include "spiraltorch/tensor/operands.h"
+
+namespace st {
+namespace {
+
+// x with dimensions dim .. dim + count - 1 in the shape `middle`.
+Tensor with_dims(const Tensor& x, int dim, int count, const Shape& middle) {
+  Shape shape;
+  for (int d = 0; d < dim; ++d) shape.push_back(x.shape()[d]);
+  for (int64_t size : middle) shape.push_back(size);
+  for (int d = dim + count; d < x.dim(); ++d) shape.push_back(x.shape()[d]);
+  return reshape(x, shape);
+}
+
+// Negative positions count from the end.
+Tensor pick(const Tensor& x, int dim, const Tensor& positions) {
+  const int64_t size = x.shape()[dim];
+  check<DTypeError>(positions.dtype() == DType::int64 || positions.dtype() == DType::int32,
+                    "index: an index tensor is {}, expected int64, int32 or bool", positions.dtype());
+  kernels(x.device()).check_index("index", positions.in(), -size, size);
+  const Tensor wrapped = positions + lt(positions, 0).to(positions.dtype()) * size;
+  return with_dims(index_select(x, dim, reshape(wrapped, {-1})), dim, 1, positions.shape());
+}
+
+Tensor pick_mask(const Tensor& x, int dim, const Tensor& mask) {
+  const int count = static_cast<int>(mask.dim());
+  bool fits = count >= 1 && dim + count <= x.dim();
+  for (int d = 0; fits && d < count; ++d) fits = mask.shape()[d] == x.shape()[dim + d];
+  check<IndexError>(fits, "index: the mask {} does not have the shape of x from dimension {} on (x: {})",
+                    mask.shape(), dim, x.shape());
+  const std::vector<bool> chosen = mask.to_vector<bool>();
+  std::vector<int64_t> positions;
+  for (size_t i = 0; i < chosen.size(); ++i) {
+    if (chosen[i]) positions.push_back(static_cast<int64_t>(i));
+  }
+  const Tensor list = from_blob(positions.data(), {static_cast<int64_t>(positions.size())});
+  return index_select(with_dims(x, dim, count, {mask.numel()}), dim, clone(list).to(x.device()));
+}
+
+}  // namespace
+
+Tensor index(const Tensor& x, std::initializer_list<Index> indices) {
+  check_operands("index", {{"x", x}});
+  for (const Index& index : indices) {
+    if (const Tensor* t = std::get_if<Tensor>(&index.value()))
+      check_operands("index", {{"x", x}, {"the index", *t}});
+  }
+  Tensor y = x;
+  Tensor picked;       // the tensor among the indices,
+  int picked_dim = 0;  // and the dimension of y that it applies to
+  int dim = 0;
+  int64_t used = 0;  // dimensions of x
+  for (const Index& index : indices) {
+    if (!std::holds_alternative<NewAxis>(index.value())) {
+      const Tensor* t = std::get_if<Tensor>(&index.value());
+      used += t && t->dtype() == DType::bool_ ? t->dim() : 1;
+      check<IndexError>(used <= x.dim(), "index: too many indices for a tensor of {} dimensions (x: {})",
+                        x.dim(), x.shape());
+    }
+    if (const int64_t* position = std::get_if<int64_t>(&index.value())) {
+      y = select(y, dim, *position);
+    } else if (const Slice* s = std::get_if<Slice>(&index.value())) {
+      y = slice(y, dim++, s->start, s->end, s->step);
+    } else if (const Tensor* t = std::get_if<Tensor>(&index.value())) {
+      check<ValueError>(!picked.defined(), "index: at most one index may be a tensor; use gather for more");
+      picked = *t;
+      picked_dim = dim;
+      dim += picked.dtype() == DType::bool_ ? static_cast<int>(picked.dim()) : 1;
+    } else {
+      y = unsqueeze(y, dim++);
+    }
+  }
+  if (!picked.defined()) return y;
+  return picked.dtype() == DType::bool_ ? pick_mask(y, picked_dim, picked) : pick(y, picked_dim, picked);
+}
+
+}  // namespace st

@@ -1,0 +1,24 @@
+// Matrix products.
+#pragma once
+
+#include "spiraltorch/backend/families.h"
+#include "spiraltorch/tensor/tensor.h"
+
+namespace [[gnu::visibility("default")]] st {
+
+/// The product of matrices, with PyTorch's rules: 1-dim operands are vectors, leading dimensions broadcast.
+/// a: (..., m, k)   b: (..., k, n)   result: (..., m, n).      da = dy b^T, db = a^T dy.      Source:
+/// torch.matmul.
+Tensor matmul(const Tensor& a, const Tensor& b);
+
+struct LinearFuncOptions {
+  Activation activation = Activation::none;
+};
+
+/// y = act(x w^T + b) on the last dimension, in one pass.   x: (..., in)   w: (out, in)   b: (out) or
+/// undefined. With g = dy act'(y):   dx = g w,   dw = g^T x,   db = sum g.      Source:
+/// torch.nn.functional.linear.
+Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {},
+              const LinearFuncOptions& options = {});
+
+}  // namespace st

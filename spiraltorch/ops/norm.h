@@ -1,0 +1,22 @@
+// Normalisations.
+#pragma once
+
+#include "spiraltorch/tensor/tensor.h"
+
+namespace [[gnu::visibility("default")]] st {
+
+struct BatchNormFuncOptions {
+  bool training = false;
+  double momentum = 0.1;
+  double eps = 1e-5;
+};
+
+/// y = (x - mean) / sqrt(var + eps) * weight + bias for each channel (dimension 1).   x: (N, C) or (N, C, d1,
+/// ...) Training: mean and biased variance of the batch; running_mean and running_var, where defined, move to
+/// (1 - momentum) running + momentum batch, with the unbiased variance. Else: the running statistics.
+/// Throws ValueError for one value a channel in training. Source: torch.nn.functional.batch_norm.
+Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& running_var,
+                  const Tensor& weight = {}, const Tensor& bias = {},
+                  const BatchNormFuncOptions& options = {});
+
+}  // namespace st

@@ -1,0 +1,48 @@
+// Reductions over one dimension, several, or all. Sums run over fixed blocks combined in a fixed order: the
+// result does not depend on the number of threads.
+#pragma once
+
+#include <optional>
+#include <utility>
+
+#include "spiraltorch/tensor/tensor.h"
+
+namespace [[gnu::visibility("default")]] st {
+
+/// Sum; integers and bool give int64. `sum(x)`, `sum(x, 1)`, `sum(x, {0, 2}, keepdim)`. Source: torch.sum.
+Tensor sum(const Tensor& x, const Axes& dims = {}, KeepDim keep = false);
+/// Arithmetic mean; integers are refused; NaN of nothing. Source: torch.mean.
+Tensor mean(const Tensor& x, const Axes& dims = {}, KeepDim keep = false);
+/// Product of all elements; integers and bool give int64. Source: torch.prod.
+Tensor prod(const Tensor& x);
+
+/// A value and the index of its first occurrence along one dimension.
+struct ValueIndex {
+  Tensor values;
+  Tensor indices;  // int64
+};
+/// The largest (smallest) element along `dim` and its first index; NaN wins. The gradient goes to that index.
+/// Throws IndexError for a dimension of size 0. Source: torch.max(x, dim).
+ValueIndex max(const Tensor& x, int64_t dim, KeepDim keep = false);
+ValueIndex min(const Tensor& x, int64_t dim, KeepDim keep = false);
+/// The largest (smallest) of all elements; ties share the gradient evenly. Source: torch.max(x).
+Tensor max(const Tensor& x);
+Tensor min(const Tensor& x);
+/// The largest (smallest) along one or several dimensions; ties share the gradient evenly. Source:
+/// torch.amax.
+Tensor amax(const Tensor& x, const Axes& dims = {}, KeepDim keep = false);
+Tensor amin(const Tensor& x, const Axes& dims = {}, KeepDim keep = false);
+/// The first index of the largest (smallest) element, along `dim` or in the flattened tensor. Source:
+/// torch.argmax.
+Tensor argmax(const Tensor& x, std::optional<int64_t> dim = {}, KeepDim keep = false);
+Tensor argmin(const Tensor& x, std::optional<int64_t> dim = {}, KeepDim keep = false);
+
+/// Whether any (every) element is not zero.
+Tensor any(const Tensor& x);
+Tensor all(const Tensor& x);
+
+/// Sums x over the dimensions that broadcasting from `shape` would have stretched. Source:
+/// Tensor.sum_to_size.
+Tensor sum_to_size(const Tensor& x, const Shape& shape);
+
+}  // namespace st

@@ -1,0 +1,50 @@
+// Softmax and its logarithm: the forward kernel, and the gradient fused or, for create_graph, composed of
+// ops.
+#include "spiraltorch/ops/softmax.h"
+
+#include "spiraltorch/autograd/node.h"
+#include "spiraltorch/backend/kernels.h"
+#include "spiraltorch/ops/arithmetic.h"
+#include "spiraltorch/ops/reduce.h"
+#include "spiraltorch/tensor/operands.h"
+
+namespace st {
+namespace {
+
+void check_floating(const char* op, const Tensor& x) {
+  check<DTypeError>(is_floating(x.dtype()), "{}: expected a floating-point tensor, got {}", op, x.dtype());
+}
+
+}  // namespace
+
+Tensor softmax(const Tensor& x, int64_t axis) {
+  check_operands("softmax", {{"x", x}});
+  const int dim = normalize_dim("softmax", axis, x.dim());
+  check_floating("softmax", x);
+  const Tensor y = empty_like(x);
+  kernels(x.device()).softmax(x.in(), dim, y.out());
+  return record("softmax", y, {x}, Keep{y}, [dim](const Backward& b) -> Grads {
+    const Tensor y = b.kept(0), &dy = b.dy();
+    if (grad_enabled()) return {y * (dy - sum(dy * y, dim, keepdim))};
+    const Tensor dx = empty_like(y);
+    kernels(y.device()).softmax_backward(y.in(), dy.in(), dim, dx.out());
+    return {dx};
+  });
+}
+
+Tensor log_softmax(const Tensor& x, int64_t axis) {
+  check_operands("log_softmax", {{"x", x}});
+  const int dim = normalize_dim("log_softmax", axis, x.dim());
+  check_floating("log_softmax", x);
+  const Tensor y = empty_like(x);
+  kernels(x.device()).log_softmax(x.in(), dim, y.out());
+  return record("log_softmax", y, {x}, Keep{y}, [dim](const Backward& b) -> Grads {
+    const Tensor y = b.kept(0), &dy = b.dy();
+    if (grad_enabled()) return {dy - exp(y) * sum(dy, dim, keepdim)};
+    const Tensor dx = empty_like(y);
+    kernels(y.device()).log_softmax_backward(y.in(), dy.in(), dim, dx.out());
+    return {dx};
+  });
+}
+
+}  // namespace st

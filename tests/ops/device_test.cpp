@@ -1,0 +1,153 @@
+// Tensors on another device: how they get there and back, what is refused, and a whole training on it. The
+// case table (case_table_test.cpp) runs every op there.
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "spiraltorch/spiraltorch.h"
+#include "tests/support/message.h"
+#include "tests/support/shadow_device.h"
+#include "tests/support/temp_dir.h"
+
+namespace st {
+namespace {
+
+using test::shadow_device;
+
+TEST(Device, GoesThereAndBack) {
+  const Device shadow = shadow_device();
+  const Tensor x = tensor({{1, 2, 3}, {4, 5, 6}});
+  const Tensor there = x.to(shadow);
+  EXPECT_TRUE(there.device() == shadow);
+  EXPECT_TRUE(there.to(shadow).is_same(there));
+  EXPECT_TRUE(x.to(Device::cpu).is_same(x));
+  EXPECT_TRUE(equal(there.to(Device::cpu), x));
+  EXPECT_EQ(there.to_vector<int64_t>(), (std::vector<int64_t>{1, 2, 3, 4, 5, 6}));
+  EXPECT_EQ(there[1][2].item<float>(), 6);
+  EXPECT_EQ(there.to_string(), x.to_string());
+  EXPECT_EQ(zeros({0, 3}).to(shadow).to(Device::cpu).shape(), (Shape{0, 3}));
+  EXPECT_EQ(to_text(shadow), "custom");
+}
+
+TEST(Device, KeepsDenseStridesAndClosesGaps) {
+  const Device shadow = shadow_device();
+  const Tensor x = reshape(arange(24), {2, 3, 4});
+  const Tensor turned = permute(x, {2, 0, 1}).to(shadow);
+  EXPECT_EQ(turned.strides(), permute(x, {2, 0, 1}).strides());
+  EXPECT_TRUE(equal(turned.to(Device::cpu), permute(x, {2, 0, 1})));
+  const Tensor gaps = slice(x, 2, 1, 4, 2);
+  EXPECT_TRUE(gaps.to(shadow).is_contiguous());
+  EXPECT_TRUE(equal(gaps.to(shadow).to(Device::cpu), gaps));
+  EXPECT_TRUE(equal(slice(x.to(shadow), 2, 1, 4, 2).to(Device::cpu), gaps));
+  EXPECT_TRUE(equal(expand(tensor({1.f}), {3}).to(shadow).to(Device::cpu), ones({3})));
+}
+
+TEST(Device, GradientsComeBack) {
+  const Tensor x = tensor({1.f, 2.f, 3.f});
+  x.requires_grad_();
+  const Tensor there = x.to(shadow_device());
+  sum(there * there).backward();
+  EXPECT_TRUE(x.grad().device() == Device::cpu);
+  EXPECT_EQ(x.grad().to_vector<float>(), (std::vector<float>{2, 4, 6}));
+}
+
+// What nothing flowed into has zeros on its own device.
+TEST(Device, MissingGradientsAreZerosThere) {
+  const Tensor x = ones({4, 2}).to(shadow_device());
+  x.requires_grad_();
+  const auto parts = split(x, 2);
+  sum(parts[1]).backward();
+  EXPECT_EQ(x.grad().to_vector<float>(), (std::vector<float>{0, 0, 0, 0, 1, 1, 1, 1}));
+}
+
+TEST(Device, CopyCrosses) {
+  const Tensor x = zeros({2, 2}, DType::float32, shadow_device());
+  x.copy_(tensor({1.f, 2.f}));
+  EXPECT_EQ(x.to_vector<float>(), (std::vector<float>{1, 2, 1, 2}));
+  const Tensor y = zeros({2, 2}, DType::int64);
+  y.copy_(x);
+  EXPECT_EQ(y.to_vector<int64_t>(), (std::vector<int64_t>{1, 2, 1, 2}));
+}
+
+TEST(Device, IndexesByMasksAndPositions) {
+  const Tensor x = tensor({1.f, -2.f, 3.f}).to(shadow_device());
+  EXPECT_EQ(x.index({x > 0}).to_vector<float>(), (std::vector<float>{1, 3}));
+  EXPECT_EQ(x.index({tensor({-1, 0}).to(shadow_device())}).to_vector<float>(), (std::vector<float>{3, 1}));
+}
+
+TEST(Device, MixingIsRefused) {
+  const Tensor x = ones({2}), y = ones({2}).to(shadow_device());
+  EXPECT_EQ(message<ValueError>([&] { x + y; }),
+            "add: x is on cpu and y on custom; move one of them with to(device)");
+  EXPECT_EQ(message<ValueError>([&] {
+              cat({y, x});
+            }),
+            "cat: tensor 0 is on custom and tensor 1 on cpu; move one of them with to(device)");
+  EXPECT_EQ(message<ValueError>([&] {
+              linear(x, ones({1, 2}), y);
+            }),
+            "linear: x is on cpu and bias on custom; move one of them with to(device)");
+  EXPECT_EQ(message<ValueError>([&] { x.add_(y); }),
+            "add_: x is on cpu and y on custom; move one of them with to(device)");
+  EXPECT_EQ(message<ValueError>([&] { x.set_grad(y); }),
+            "set_grad: the gradient is on custom, the tensor on cpu");
+  EXPECT_EQ(message<ValueError>([&] { y.data<float>(); }),
+            "data: the tensor (2,) is on custom; call to(Device::cpu) or to_vector()");
+}
+
+// The same network, data and seed on both devices: every loss and every weight to the bit.
+TEST(Device, TrainsThere) {
+  const auto train = [](Device device, StateDict& weights, StateDict& state) {
+    manual_seed(1);
+    nn::Sequential net{nn::Linear("fc1", 8, 16), nn::BatchNorm1d("bn1", 16), nn::ReLU(),
+                       nn::Linear("fc2", 16, 3)};
+    const Tensor x = randn({20, 8}), y = randint(3, {20});
+    net.to(device);
+    optim::Adam optimizer(net.parameters(), {.lr = 1e-2, .amsgrad = true});
+    data::DataLoader loader(data::TensorDataset(x.to(device), y.to(device)),
+                            {.batch_size = 5, .shuffle = true});
+    std::vector<double> losses;
+    for (int epoch = 0; epoch < 3; ++epoch) {
+      for (auto& [inputs, classes] : loader) {
+        const Tensor loss = cross_entropy(net(inputs), classes);
+        optimizer.zero_grad();
+        loss.backward();
+        clip_grad_norm_(net.parameters(), 1.0);
+        optimizer.step();
+        losses.push_back(loss.item<double>());
+      }
+    }
+    weights = net.state_dict();
+    state = optimizer.state_dict();
+    return losses;
+  };
+  StateDict here, there, state_here, state_there;
+  EXPECT_EQ(train(Device::cpu, here, state_here), train(shadow_device(), there, state_there));
+  for (const auto& [name, value] : there) {
+    EXPECT_TRUE(value.device() == shadow_device()) << name;
+    EXPECT_TRUE(equal(value.to(Device::cpu), here.at(name))) << name;
+  }
+  for (const auto& [name, value] : state_there)
+    EXPECT_TRUE(equal(value.to(Device::cpu), state_here.at(name))) << name;
+
+  const testing::TempDir dir;
+  const std::string path = dir / "net.safetensors";
+  io::save_safetensors(path, there);
+  nn::Sequential net{nn::Linear("fc1", 8, 16), nn::BatchNorm1d("bn1", 16), nn::ReLU(),
+                     nn::Linear("fc2", 16, 3)};
+  net.load_state_dict(io::load_safetensors(path));
+  nn::Sequential far = net;
+  far.to(shadow_device());
+  far.load_state_dict(io::load_safetensors(path));
+  far.eval();
+  net.eval();
+  const Tensor x = randn({2, 8});
+  EXPECT_TRUE(equal(net(x), far(x.to(shadow_device())).to(Device::cpu)));
+  optim::Adam optimizer(far.parameters(), {.lr = 1e-2, .amsgrad = true});
+  optimizer.load_state_dict(state_here);
+  for (const auto& [name, value] : optimizer.state_dict())
+    EXPECT_TRUE(equal(value.to(Device::cpu), state_here.at(name)));
+}
+
+}  // namespace
+}  // namespace st

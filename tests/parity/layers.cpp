@@ -1,0 +1,83 @@
+// The table of layers by PyTorch's name, one line a layer. Every argument is given, PyTorch's defaults too:
+// null is None.
+#include "tests/parity/layers.h"
+
+#include <functional>
+#include <memory>
+
+#include "spiraltorch/nn/activation.h"
+#include "spiraltorch/nn/batch_norm.h"
+#include "spiraltorch/nn/flatten.h"
+#include "spiraltorch/nn/linear.h"
+
+namespace st::test {
+namespace {
+
+struct LayerType {
+  const char* name;
+  const char* parameters;
+  std::function<std::unique_ptr<nn::Layer>(const Call&)> make;
+};
+
+template <class L>
+std::unique_ptr<nn::Layer> plain(const Call&) {
+  return std::make_unique<L>();
+}
+
+const LayerType& find_layer(const std::string& name) {
+  using C = const Call&;
+  static const std::vector<LayerType> table = {
+      {"Linear", "in_features out_features bias",
+       [](C c) -> std::unique_ptr<nn::Layer> {
+         return std::make_unique<nn::Linear>("layer", c.integer("in_features"), c.integer("out_features"),
+                                             nn::LinearOptions{.bias = c.flag("bias", true)});
+       }},
+      {"BatchNorm1d", "num_features eps momentum affine track_running_stats bias",
+       [](C c) -> std::unique_ptr<nn::Layer> {
+         std::optional<double> momentum;
+         if (c.has("momentum")) momentum = c.real("momentum", 0);
+         return std::make_unique<nn::BatchNorm1d>(
+             "layer", c.integer("num_features"), momentum, c.real("eps", 1e-5),
+             nn::BatchNormOptions{.affine = c.flag("affine", true),
+                                  .track_running_stats = c.flag("track_running_stats", true),
+                                  .bias = c.flag("bias", true)});
+       }},
+      {"Flatten", "start_dim end_dim",
+       [](C c) -> std::unique_ptr<nn::Layer> {
+         return std::make_unique<nn::Flatten>(c.integer("start_dim", 1), c.integer("end_dim", -1));
+       }},
+      {"ReLU", "", plain<nn::ReLU>},
+      {"Tanh", "", plain<nn::Tanh>},
+      {"Sigmoid", "", plain<nn::Sigmoid>},
+  };
+  for (const LayerType& type : table) {
+    if (type.name == name) return type;
+  }
+  throw NotExpressible("no layer named " + name);
+}
+
+}  // namespace
+
+Answer run_layer(const Json& request, const std::vector<Tensor>& tensors) {
+  const LayerType& type = find_layer(request.at("name").get<std::string>());
+  const std::unique_ptr<nn::Layer> layer =
+      type.make(Call(type.parameters, request.at("args"), request.at("kwargs"), tensors));
+  layer->to(dtype_by_name(request.at("dtype").get<std::string>()));
+  StateDict state;
+  for (const auto& [name, i] : request.at("state").items()) state.insert(name, tensors.at(i.get<size_t>()));
+  layer->load_state_dict(state);
+  layer->set_training(request.at("training").get<bool>());
+
+  const Tensor x = tensors.at(request.at("input").get<size_t>());
+  const Tensor y = (*layer)(x);
+  Answer answer;
+  answer.add("y", std::vector<Tensor>{y});
+  std::vector<Answer::Named> wanted;
+  if (x.requires_grad()) wanted.emplace_back("g0", x);
+  for (const auto& [name, p] : layer->named_parameters()) wanted.emplace_back("grad." + name, p);
+  answer.add_gradients({y}, wanted, pick_tensors(request.at("cotangents"), tensors));
+  for (const auto& [name, value] : layer->state_dict()) answer.add("state." + name, value.detach());
+  return answer;
+}
+
+}  // namespace st::test

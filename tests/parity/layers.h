@@ -1,0 +1,13 @@
+// Requests that name a layer of nn, for tests/parity.
+#pragma once
+
+#include "tests/parity/answer.h"
+
+namespace st::test {
+
+/// Makes the layer with these constructor arguments, loads "state", and runs it once in training or
+/// evaluation mode. y0: its output; g0: the gradient of its input; grad.NAME of its parameters; state.NAME
+/// afterwards.
+Answer run_layer(const Json& request, const std::vector<Tensor>& tensors);
+
+}  // namespace st::test

@@ -1,0 +1,121 @@
+"""The cases of torch.testing's optim_db for the optimisers that we have: parameters after each of several steps, and
+the state at the end."""
+import torch
+from torch.testing._internal.common_optimizers import optim_db
+
+from case import Case, describe
+from wire import NotExpressible, Request
+
+STEPS = 6
+SHAPES = ((4, 3), (17,), (), (2, 3, 5))
+
+
+def rows():
+    return ["Adam", "AdamW", "SGD"]
+
+
+def info_of(name):
+    return next(o for o in optim_db if o.optim_cls.__name__ == name)
+
+
+def groups_of(given, leaves):
+    """[(parameters, options)]: as PyTorch's constructor takes them."""
+    if given is None:
+        return [(leaves, {})]
+    if isinstance(given, torch.Tensor) or not isinstance(given, (list, tuple)):
+        raise NotExpressible(f"parameters given as {type(given).__name__}")
+    if all(isinstance(g, dict) for g in given) and given:
+        groups = []
+        for group in given:
+            options = {k: v for k, v in group.items() if k != "params"}
+            params = group["params"]
+            groups.append(([params] if isinstance(params, torch.Tensor) else list(params), options))
+        return groups
+    return [(list(given), {})]
+
+
+def make_request(name, sample, leaves, steps):
+    request = Request("optimizer", name)
+    groups = []
+    for params, options in groups_of(sample.params, leaves):
+        if not all(isinstance(p, torch.Tensor) for p in params):
+            raise NotExpressible("parameters that are no tensors")
+        options = {**sample.kwargs, **options}
+        for option, value in options.items():
+            if isinstance(value, torch.Tensor):
+                raise NotExpressible(f"argument {option} is a tensor")
+            if isinstance(value, (list, tuple)) and any(isinstance(v, torch.Tensor) for v in value):
+                raise NotExpressible(f"argument {option} is a tensor")
+        groups.append({"params": [request.tensor(p) for p in params],
+                       "options": {k: request.encode(v) for k, v in options.items()}})
+    request.fields["groups"] = groups
+    request.fields["steps"] = [[None if g is None else request.tensor(g) for g in gradients] for gradients in steps]
+    return request
+
+
+def run_torch(cls, params, kwargs, leaves, steps):
+    """As run_optimizer of optimizers.cpp."""
+    optimizer = cls(params, **kwargs)
+    leaves = [p for group in optimizer.param_groups for p in group["params"]]
+    values = {}
+    for step, gradients in enumerate(steps):
+        for leaf, gradient in zip(leaves, gradients):
+            leaf.grad = None if gradient is None else gradient.clone()
+        optimizer.step()
+        values.update({f"p{i}.{step}": leaf.detach().clone() for i, leaf in enumerate(leaves)})
+    for i, leaf in enumerate(leaves):
+        for name, value in optimizer.state.get(leaf, {}).items():
+            if value is not None:
+                values[f"state.{i}.{name}"] = value.to(torch.int64) if name == "step" else value.detach().clone()
+    return values
+
+
+def trajectory_case(name, sample, dtype):
+    cls = info_of(name).optim_cls
+    leaves = [torch.randn(shape, dtype=dtype, requires_grad=True) for shape in SHAPES]
+    case = Case(name, f"{name}({', '.join(f'{k}={describe(v)}' for k, v in sample.kwargs.items())})")
+    try:
+        groups = groups_of(sample.params, leaves)
+        flat = [p for params, _ in groups for p in params]
+        # One parameter has no gradient at first and one never has.
+        steps = [[None if i == 1 and s < 2 or i == 3 else torch.randn_like(p) for i, p in enumerate(flat)]
+                 for s in range(STEPS)]
+        case.request = make_request(name, sample, leaves, steps)
+    except NotExpressible as e:
+        case.inexpressible = str(e)
+        return case
+    start = {id(p): p.detach().clone() for p in flat}
+    case.expected = run_torch(cls, sample.params or leaves, sample.kwargs, leaves, steps)
+
+    def truth():
+        doubles = [start[id(p)].double().requires_grad_() for p in leaves]
+        if sample.params is not None:
+            return {}
+        return run_torch(cls, doubles, sample.kwargs, doubles, [[None if g is None else g.double() for g in s] for s in steps])
+
+    case.truth = truth
+    return case
+
+
+def cases(name, dtype, seed):
+    info = info_of(name)
+    torch.manual_seed(seed)
+    for sample in info.optim_inputs_func(device="cpu", dtype=dtype):
+        yield trajectory_case(name, sample, dtype)
+
+
+def error_cases(name, seed):
+    info = info_of(name)
+    torch.manual_seed(seed)
+    for error in info.optim_error_inputs_func(device="cpu", dtype=torch.float32):
+        sample = error.optimizer_error_input
+        leaves = [torch.randn(shape, requires_grad=True) for shape in SHAPES]
+        case = Case(name, f"{name}({describe(sample.params)}, {sample.kwargs})")
+        try:
+            steps = [[torch.ones_like(p) for params, _ in groups_of(sample.params, leaves) for p in params]]
+            case.request = make_request(name, sample, leaves, steps)
+        except NotExpressible as e:
+            case.inexpressible = str(e)
+        except (AttributeError, KeyError, TypeError):
+            case.inexpressible = "arguments of no form that we have"
+        yield case

@@ -1,0 +1,55 @@
+"""Writes tests/optim/schedules.safetensors: the rates of PyTorch's schedules over 1,000 steps, for
+tests/optim/lr_scheduler_test.cpp and reduce_lr_on_plateau_test.cpp.
+
+    python tests/reference/schedule_reference.py
+
+Each entry is (1001, 2): two groups of base rates 0.5 and 0.03, before the first step and after each.
+"""
+import os
+
+import torch
+from safetensors.torch import save_file
+from torch.optim import lr_scheduler as S
+
+
+def optimizer():
+    groups = [{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": lr} for lr in (0.5, 0.03)]
+    return torch.optim.SGD(groups, lr=0.5)
+
+
+def metric(t):
+    """Falls, stalls, falls again; with a NaN. Written the same way in C++."""
+    if t == 400:
+        return float("nan")
+    return 1.0 / (1 + min(t, 50)) + (0.5 if t < 300 else 0.4) + 1e-5 * ((t * 7919) % 101)
+
+
+def rates(make, step=lambda s, t: s.step()):
+    opt = optimizer()
+    schedule = make(opt)
+    rows = [[g["lr"] for g in opt.param_groups]]
+    for t in range(1, 1001):
+        opt.step()
+        step(schedule, t)
+        rows.append([g["lr"] for g in opt.param_groups])
+    return torch.tensor(rows, dtype=torch.float64)
+
+
+plateau = lambda s, t: s.step(metric(t))
+values = {
+    "step": rates(lambda o: S.StepLR(o, 30, gamma=0.9)),
+    "linear": rates(lambda o: S.LinearLR(o, start_factor=0.25, end_factor=0.75, total_iters=700)),
+    "linear_default": rates(lambda o: S.LinearLR(o)),
+    "cosine": rates(lambda o: S.CosineAnnealingLR(o, 150, eta_min=1e-3)),
+    "cosine_zero": rates(lambda o: S.CosineAnnealingLR(o, 1000)),
+    "sequential": rates(lambda o: S.SequentialLR(
+        o, [S.LinearLR(o, start_factor=0.1, total_iters=100), S.CosineAnnealingLR(o, 600, eta_min=1e-4),
+            S.StepLR(o, 20, gamma=0.5)], [100, 700])),
+    "plateau": rates(lambda o: S.ReduceLROnPlateau(o), plateau),
+    "plateau_options": rates(lambda o: S.ReduceLROnPlateau(
+        o, factor=0.7, patience=5, threshold=1e-3, threshold_mode="abs", cooldown=20, min_lr=[0.01, 0.02]), plateau),
+    "plateau_max": rates(lambda o: S.ReduceLROnPlateau(o, mode="max", factor=0.5, patience=40, min_lr=1e-3), plateau),
+}
+here = os.path.dirname(os.path.abspath(__file__))
+save_file(values, os.path.join(here, "..", "optim", "schedules.safetensors"),
+          metadata={"made_by": "tests/reference/schedule_reference.py, PyTorch " + torch.__version__.split("+")[0]})

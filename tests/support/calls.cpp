@@ -1,0 +1,508 @@
+// The table of ops by name, and how arguments are found in JSON.
+#include "tests/support/calls.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <sstream>
+
+#include "spiraltorch/ops/activation.h"
+#include "spiraltorch/ops/arithmetic.h"
+#include "spiraltorch/ops/compare.h"
+#include "spiraltorch/ops/copy.h"
+#include "spiraltorch/ops/creation.h"
+#include "spiraltorch/ops/index.h"
+#include "spiraltorch/ops/indexing.h"
+#include "spiraltorch/ops/inplace.h"
+#include "spiraltorch/ops/join.h"
+#include "spiraltorch/ops/loss.h"
+#include "spiraltorch/ops/matmul.h"
+#include "spiraltorch/ops/norm.h"
+#include "spiraltorch/ops/random.h"
+#include "spiraltorch/ops/reduce.h"
+#include "spiraltorch/ops/shape.h"
+#include "spiraltorch/ops/softmax.h"
+
+namespace st::test {
+namespace {
+
+bool is_number(const Json& value) {
+  return value.is_number() || value.is_boolean() || value == "inf" || value == "-inf" || value == "nan";
+}
+
+double real_of(const Json& value) {
+  if (value == "inf") return std::numeric_limits<double>::infinity();
+  if (value == "-inf") return -std::numeric_limits<double>::infinity();
+  if (value == "nan") return std::nan("");
+  return value.is_boolean() ? value.get<bool>() : value.get<double>();
+}
+
+Scalar scalar_of(const Json& value) {
+  if (value.is_boolean()) return value.get<bool>();
+  if (value.is_number_integer()) return value.get<int64_t>();
+  return real_of(value);
+}
+
+Reduction reduction(const Call& c) {
+  const std::string name = c.text("reduction", "mean");
+  if (name == "none") return Reduction::none;
+  if (name == "sum") return Reduction::sum;
+  if (name == "mean") return Reduction::mean;
+  throw NotExpressible("reduction \"" + name + "\"");
+}
+
+Activation activation(const Call& c) {
+  const std::string name = c.text("activation", "none");
+  if (name == "none") return Activation::none;
+  if (name == "relu") return Activation::relu;
+  if (name == "tanh") return Activation::tanh;
+  if (name == "sigmoid") return Activation::sigmoid;
+  throw NotExpressible("activation \"" + name + "\"");
+}
+
+// f(x, y) where y may be a number.
+template <class F>
+auto with_other(F f) {
+  return [f](const Call& c) -> Result {
+    return c.is_tensor("other") ? f(c.tensor("input"), c.tensor("other"))
+                                : f(c.tensor("input"), c.scalar("other"));
+  };
+}
+
+// max(x), max(x, y) or max(x, dim).
+template <class All, class Along, class Pair>
+auto extremum(All all, Along along, Pair pair) {
+  return [=](const Call& c) -> Result {
+    if (c.is_tensor("dim")) return pair(c.tensor("input"), c.tensor("dim"));
+    if (c.has("dim")) return along(c.tensor("input"), c.integer("dim"), c.keep());
+    return all(c.tensor("input"));
+  };
+}
+
+template <class F>
+auto unary(F f) {
+  return [f](const Call& c) -> Result { return f(c.tensor("input")); };
+}
+
+#define ST_CALL(f) [](const auto&... a) { return f(a...); }  // a set of overloads as one value
+
+// An entry of x.index({...}): an integer, a tensor, null for None, or {"slice": [start, end, step]}.
+Index index_of(const Json& entry, const std::vector<Tensor>& tensors) {
+  if (entry.is_number_integer()) return entry.get<int64_t>();
+  if (entry.is_null()) return None;
+  if (entry.is_object() && entry.contains("tensor")) return tensors.at(entry.at("tensor"));
+  if (!entry.is_object() || !entry.contains("slice"))
+    throw NotExpressible("an index other than int, Slice, None, Tensor");
+  const Json& s = entry.at("slice");
+  const auto bound = [&s](size_t i) {
+    return s.at(i).is_null() ? std::optional<int64_t>() : s.at(i).get<int64_t>();
+  };
+  return Slice(bound(0), bound(1), bound(2).value_or(1));
+}
+
+// The list is written at its place in C++, so that each length is a call of its own.
+Tensor index_with(const Tensor& x, const std::vector<Index>& i) {
+  switch (i.size()) {
+    case 0:
+      return index(x, {});
+    case 1:
+      return index(x, {i[0]});
+    case 2:
+      return index(x, {i[0], i[1]});
+    case 3:
+      return index(x, {i[0], i[1], i[2]});
+    case 4:
+      return index(x, {i[0], i[1], i[2], i[3]});
+    case 5:
+      return index(x, {i[0], i[1], i[2], i[3], i[4]});
+    default:
+      throw NotExpressible("more than 5 indices");
+  }
+}
+
+const std::vector<Op>& ops() {
+  using C = const Call&;
+  static const std::vector<Op> table = {
+      // --- elementwise
+      {"add", "input other alpha",
+       [](C c) -> Result {
+         const AddOptions options{c.scalar("alpha", 1)};
+         return c.is_tensor("other") ? add(c.tensor("input"), c.tensor("other"), options)
+                                     : add(c.tensor("input"), c.scalar("other"), options);
+       }},
+      {"sub", "input other alpha",
+       [](C c) -> Result {
+         const AddOptions options{c.scalar("alpha", 1)};
+         return c.is_tensor("other") ? sub(c.tensor("input"), c.tensor("other"), options)
+                                     : sub(c.tensor("input"), c.scalar("other"), options);
+       }},
+      {"rsub", "input other", [](C c) -> Result { return rsub(c.tensor("input"), c.scalar("other")); }},
+      {"mul", "input other", with_other(ST_CALL(mul))},
+      {"div", "input other", with_other(ST_CALL(div))},
+      {"pow", "input exponent",
+       [](C c) -> Result {
+         if (!c.is_tensor("input")) return pow(c.scalar("input"), c.tensor("exponent"));
+         return c.is_tensor("exponent") ? pow(c.tensor("input"), c.tensor("exponent"))
+                                        : pow(c.tensor("input"), c.scalar("exponent"));
+       }},
+      {"maximum", "input other", [](C c) -> Result { return maximum(c.tensor("input"), c.tensor("other")); }},
+      {"minimum", "input other", [](C c) -> Result { return minimum(c.tensor("input"), c.tensor("other")); }},
+      {"reciprocal", "input", unary(ST_CALL(reciprocal))},
+      {"neg", "input", unary(ST_CALL(neg))},
+      {"abs", "input", unary(ST_CALL(abs))},
+      {"sign", "input", unary(ST_CALL(sign))},
+      {"exp", "input", unary(ST_CALL(exp))},
+      {"log", "input", unary(ST_CALL(log))},
+      {"log1p", "input", unary(ST_CALL(log1p))},
+      {"expm1", "input", unary(ST_CALL(expm1))},
+      {"sqrt", "input", unary(ST_CALL(sqrt))},
+      {"sin", "input", unary(ST_CALL(sin))},
+      {"cos", "input", unary(ST_CALL(cos))},
+      {"erf", "input", unary(ST_CALL(erf))},
+      {"asinh", "input", unary(ST_CALL(asinh))},
+      {"relu", "input", unary(ST_CALL(relu))},
+      {"tanh", "input", unary(ST_CALL(tanh))},
+      {"sigmoid", "input", unary(ST_CALL(sigmoid))},
+      {"clamp", "input min max",
+       [](C c) -> Result {
+         return clamp(c.tensor("input"), c.optional_scalar("min"), c.optional_scalar("max"));
+       }},
+      {"where", "condition input other",
+       [](C c) -> Result {
+         const Tensor condition = c.tensor("condition");
+         if (!c.is_tensor("input")) return where(condition, c.scalar("input"), c.tensor("other"));
+         if (!c.is_tensor("other")) return where(condition, c.tensor("input"), c.scalar("other"));
+         return where(condition, c.tensor("input"), c.tensor("other"));
+       }},
+      {"eq", "input other", with_other(ST_CALL(eq))},
+      {"ne", "input other", with_other(ST_CALL(ne))},
+      {"lt", "input other", with_other(ST_CALL(lt))},
+      {"le", "input other", with_other(ST_CALL(le))},
+      {"gt", "input other", with_other(ST_CALL(gt))},
+      {"ge", "input other", with_other(ST_CALL(ge))},
+      {"logical_not", "input", unary(ST_CALL(logical_not))},
+      {"isfinite", "input", unary(ST_CALL(isfinite))},
+      {"isnan", "input", unary(ST_CALL(isnan))},
+      // --- copies
+      {"clone", "input", unary(ST_CALL(clone))},
+      {"contiguous", "input", unary(ST_CALL(contiguous))},
+      {"to", "input dtype", [](C c) -> Result { return to(c.tensor("input"), c.dtype("dtype")); }},
+      // --- reductions
+      {"sum", "input dim keepdim",
+       [](C c) -> Result { return sum(c.tensor("input"), c.axes("dim"), c.keep()); }},
+      {"mean", "input dim keepdim",
+       [](C c) -> Result { return mean(c.tensor("input"), c.axes("dim"), c.keep()); }},
+      {"prod", "input", unary(ST_CALL(prod))},
+      {"max", "input dim keepdim", extremum(ST_CALL(max), ST_CALL(max), ST_CALL(maximum))},
+      {"min", "input dim keepdim", extremum(ST_CALL(min), ST_CALL(min), ST_CALL(minimum))},
+      {"amax", "input dim keepdim",
+       [](C c) -> Result { return amax(c.tensor("input"), c.axes("dim"), c.keep()); }},
+      {"amin", "input dim keepdim",
+       [](C c) -> Result { return amin(c.tensor("input"), c.axes("dim"), c.keep()); }},
+      {"argmax", "input dim keepdim",
+       [](C c) -> Result { return argmax(c.tensor("input"), c.optional_integer("dim"), c.keep()); }},
+      {"argmin", "input dim keepdim",
+       [](C c) -> Result { return argmin(c.tensor("input"), c.optional_integer("dim"), c.keep()); }},
+      {"any", "input", unary(ST_CALL(any))},
+      {"all", "input", unary(ST_CALL(all))},
+      {"sum_to_size", "input size",
+       [](C c) -> Result { return sum_to_size(c.tensor("input"), c.dims("size")); }},
+      // --- shape
+      {"reshape", "input shape", [](C c) -> Result { return reshape(c.tensor("input"), c.dims("shape")); }},
+      {"view", "input size", [](C c) -> Result { return view(c.tensor("input"), c.dims("size")); }},
+      {"flatten", "input start_dim end_dim",
+       [](C c) -> Result {
+         return flatten(c.tensor("input"), c.integer("start_dim", 0), c.integer("end_dim", -1));
+       }},
+      {"permute", "input dims", [](C c) -> Result { return permute(c.tensor("input"), c.dims("dims")); }},
+      {"transpose", "input dim0 dim1",
+       [](C c) -> Result { return transpose(c.tensor("input"), c.integer("dim0"), c.integer("dim1")); }},
+      {"t", "input", unary(ST_CALL(t))},
+      {"squeeze", "input dim", [](C c) -> Result { return squeeze(c.tensor("input"), c.axes("dim")); }},
+      {"unsqueeze", "input dim",
+       [](C c) -> Result { return unsqueeze(c.tensor("input"), c.integer("dim")); }},
+      {"expand", "input size", [](C c) -> Result { return expand(c.tensor("input"), c.dims("size")); }},
+      {"narrow", "input dim start length",
+       [](C c) -> Result {
+         return narrow(c.tensor("input"), c.integer("dim"), c.integer("start"), c.integer("length"));
+       }},
+      {"select", "input dim index",
+       [](C c) -> Result { return select(c.tensor("input"), c.integer("dim"), c.integer("index")); }},
+      {"slice", "input dim start end step",
+       [](C c) -> Result {
+         return slice(c.tensor("input"), c.integer("dim", 0), c.optional_integer("start"),
+                      c.optional_integer("end"), c.integer("step", 1));
+       }},
+      {"split", "tensor split_size_or_sections dim",
+       [](C c) -> Result {
+         return split(c.tensor("tensor"), c.integer("split_size_or_sections"), c.integer("dim", 0));
+       }},
+      {"chunk", "input chunks dim",
+       [](C c) -> Result { return chunk(c.tensor("input"), c.integer("chunks"), c.integer("dim", 0)); }},
+      {"unbind", "input dim", [](C c) -> Result { return unbind(c.tensor("input"), c.integer("dim", 0)); }},
+      {"pad", "input pad mode value",
+       [](C c) -> Result {
+         if (c.text("mode", "constant") != "constant") throw NotExpressible("pad: mode other than constant");
+         return pad(c.tensor("input"), c.integers("pad"), c.scalar("value", 0.0));
+       }},
+      {"cat", "tensors dim", [](C c) -> Result { return cat(c.tensors("tensors"), c.integer("dim", 0)); }},
+      {"stack", "tensors dim",
+       [](C c) -> Result { return stack(c.tensors("tensors"), c.integer("dim", 0)); }},
+      // --- indices
+      {"index_select", "input dim index",
+       [](C c) -> Result { return index_select(c.tensor("input"), c.integer("dim"), c.tensor("index")); }},
+      {"gather", "input dim index",
+       [](C c) -> Result { return gather(c.tensor("input"), c.integer("dim"), c.tensor("index")); }},
+      {"scatter_add", "input dim index src",
+       [](C c) -> Result {
+         return scatter_add(c.tensor("input"), c.integer("dim"), c.tensor("index"), c.tensor("src"));
+       }},
+      {"index_add", "input dim index source alpha",
+       [](C c) -> Result {
+         return index_add(c.tensor("input"), c.integer("dim"), c.tensor("index"), c.tensor("source"),
+                          {c.scalar("alpha", 1)});
+       }},
+      // --- products, losses, norms
+      {"matmul", "input other", [](C c) -> Result { return matmul(c.tensor("input"), c.tensor("other")); }},
+      {"linear", "input weight bias activation",
+       [](C c) -> Result {
+         return linear(c.tensor("input"), c.tensor("weight"), c.optional_tensor("bias"), {activation(c)});
+       }},
+      {"softmax", "input dim", [](C c) -> Result { return softmax(c.tensor("input"), c.integer("dim")); }},
+      {"log_softmax", "input dim",
+       [](C c) -> Result { return log_softmax(c.tensor("input"), c.integer("dim")); }},
+      {"cross_entropy", "input target weight ignore_index reduction label_smoothing",
+       [](C c) -> Result {
+         return cross_entropy(c.tensor("input"), c.tensor("target"),
+                              {.weight = c.optional_tensor("weight"),
+                               .ignore_index = c.integer("ignore_index", -100),
+                               .reduction = reduction(c),
+                               .label_smoothing = c.real("label_smoothing", 0)});
+       }},
+      {"mse_loss", "input target reduction",
+       [](C c) -> Result { return mse_loss(c.tensor("input"), c.tensor("target"), {reduction(c)}); }},
+      {"batch_norm", "input running_mean running_var weight bias training momentum eps",
+       [](C c) -> Result {
+         return batch_norm(c.tensor("input"), c.optional_tensor("running_mean"),
+                           c.optional_tensor("running_var"), c.optional_tensor("weight"),
+                           c.optional_tensor("bias"),
+                           {c.flag("training", false), c.real("momentum", 0.1), c.real("eps", 1e-5)});
+       }},
+      // --- operators with a number on the left
+      {"__radd__", "input other", with_other([](const Tensor& x, const auto& y) { return y + x; })},
+      {"__rsub__", "input other", with_other([](const Tensor& x, const auto& y) { return y - x; })},
+      {"__rmul__", "input other", with_other([](const Tensor& x, const auto& y) { return y * x; })},
+      {"__rdiv__", "input other", with_other([](const Tensor& x, const auto& y) { return y / x; })},
+      {"__rpow__", "input other", with_other([](const Tensor& x, const auto& y) { return pow(y, x); })},
+      {"__getitem__", "input index",
+       [](C c) -> Result {
+         std::vector<Index> indices;
+         for (const Json& entry : c.list("index")) indices.push_back(index_of(entry, c.all_tensors()));
+         return index_with(c.tensor("input"), indices);
+       }},
+      {"expand_as", "input other",
+       [](C c) -> Result { return c.tensor("input").expand_as(c.tensor("other")); }},
+      // --- answers that are no tensors in C++
+      {"equal", "input other", [](C c) -> Result { return tensor(equal(c.tensor("input"), c.tensor("other"))); }},
+      {"allclose", "input other rtol atol equal_nan",
+       [](C c) -> Result {
+         return tensor(allclose(c.tensor("input"), c.tensor("other"),
+                                {c.real("rtol", 1e-5), c.real("atol", 1e-8), c.flag("equal_nan", false)}));
+       }},
+      {"item", "input", [](C c) -> Result { return tensor(c.tensor("input").item<double>(), DType::float64); }},
+      // --- from nothing
+      {"zeros", "size dtype", [](C c) -> Result { return zeros(c.dims("size"), c.dtype("dtype", DType::float32)); }},
+      {"ones", "size dtype", [](C c) -> Result { return ones(c.dims("size"), c.dtype("dtype", DType::float32)); }},
+      {"full", "size fill_value dtype",
+       [](C c) -> Result {
+         return c.has("dtype") ? full(c.dims("size"), c.scalar("fill_value"), c.dtype("dtype"))
+                               : full(c.dims("size"), c.scalar("fill_value"));
+       }},
+      {"zeros_like", "input", unary(ST_CALL(zeros_like))},
+      {"ones_like", "input", unary(ST_CALL(ones_like))},
+      {"full_like", "input fill_value",
+       [](C c) -> Result { return full_like(c.tensor("input"), c.scalar("fill_value")); }},
+      {"eye", "n m dtype",
+       [](C c) -> Result {
+         return eye(c.integer("n"), c.integer("m", c.integer("n")), c.dtype("dtype", DType::float32));
+       }},
+      {"arange", "start end step dtype",
+       [](C c) -> Result {
+         const Scalar start = c.has("end") ? c.scalar("start") : 0, end = c.scalar(c.has("end") ? "end" : "start");
+         return c.has("dtype") ? arange(start, end, c.scalar("step", 1), c.dtype("dtype"))
+                               : arange(start, end, c.scalar("step", 1));
+       }},
+      {"linspace", "start end steps dtype",
+       [](C c) -> Result {
+         return linspace(c.scalar("start").to_double(), c.scalar("end").to_double(), c.integer("steps"),
+                         c.dtype("dtype", DType::float32));
+       }},
+      {"randn", "size dtype", [](C c) -> Result { return randn(c.dims("size"), c.dtype("dtype", DType::float32)); }},
+      {"randint", "low high size dtype",
+       [](C c) -> Result {
+         return randint(c.integer("low"), c.integer("high"), c.dims("size"), c.dtype("dtype", DType::int64));
+       }},
+      {"rand_like", "input", unary(ST_CALL(rand_like))},
+      {"randn_like", "input", unary(ST_CALL(randn_like))},
+      // --- writes
+      {"add_", "input other alpha",
+       [](C c) -> Result {
+         if (c.is_tensor("other")) return add_(c.tensor("input"), c.tensor("other"), c.scalar("alpha", 1));
+         if (c.has("alpha")) throw NotExpressible("argument alpha beside a number");
+         return add_(c.tensor("input"), c.scalar("other"));
+       }},
+      {"sub_", "input other alpha",
+       [](C c) -> Result {
+         if (c.is_tensor("other")) return sub_(c.tensor("input"), c.tensor("other"), c.scalar("alpha", 1));
+         if (c.has("alpha")) throw NotExpressible("argument alpha beside a number");
+         return sub_(c.tensor("input"), c.scalar("other"));
+       }},
+      {"mul_", "input other", with_other(ST_CALL(mul_))},
+      {"div_", "input other", with_other(ST_CALL(div_))},
+      {"clamp_", "input min max",
+       [](C c) -> Result {
+         return clamp_(c.tensor("input"), c.optional_scalar("min"), c.optional_scalar("max"));
+       }},
+      {"fill_", "input value", [](C c) -> Result { return fill_(c.tensor("input"), c.scalar("value")); }},
+      {"zero_", "input", unary(ST_CALL(zero_))},
+      {"copy_", "input other", [](C c) -> Result { return copy_(c.tensor("input"), c.tensor("other")); }},
+      {"uniform_", "input from to",
+       [](C c) -> Result { return uniform_(c.tensor("input"), c.real("from", 0), c.real("to", 1)); }},
+      {"normal_", "input mean std",
+       [](C c) -> Result { return normal_(c.tensor("input"), c.real("mean", 0), c.real("std", 1)); }},
+  };
+  return table;
+}
+
+#undef ST_CALL
+
+}  // namespace
+
+Call::Call(const std::string& names, const Json& positional, const Json& named, std::vector<Tensor> tensors)
+    : tensors_(std::move(tensors)) {
+  std::istringstream stream(names);
+  std::vector<std::string> parameters;
+  for (std::string name; stream >> name;) parameters.push_back(name);
+  if (positional.size() > parameters.size())
+    throw NotExpressible("more than " + std::to_string(parameters.size()) + " positional arguments");
+  for (size_t i = 0; i < positional.size(); ++i) {
+    if (!positional[i].is_null()) arguments_[parameters[i]] = positional[i];
+  }
+  for (const auto& [name, value] : named.items()) {
+    if (value.is_null()) continue;
+    if (std::find(parameters.begin(), parameters.end(), name) == parameters.end())
+      throw NotExpressible("argument " + name);
+    arguments_[name] = value;
+  }
+}
+
+const Json& Call::at(const std::string& name) const {
+  const auto found = arguments_.find(name);
+  if (found == arguments_.end()) throw NotExpressible("without argument " + name);
+  return found->second;
+}
+
+template <class Test>
+const Json& Call::checked(const std::string& name, const char* wanted, Test test) const {
+  const Json& value = at(name);
+  if (!test(value)) throw NotExpressible("argument " + name + " is " + value.dump() + ", not " + wanted);
+  return value;
+}
+
+Tensor Call::tensor(const std::string& name) const {
+  return tensors_.at(checked(name, "a tensor", [](const Json& v) { return v.is_object(); }).at("tensor"));
+}
+
+Tensor Call::optional_tensor(const std::string& name) const { return has(name) ? tensor(name) : Tensor(); }
+
+std::vector<Tensor> Call::tensors(const std::string& name) const {
+  std::vector<Tensor> list;
+  for (const Json& value : checked(name, "a list of tensors", [](const Json& v) {
+         return v.is_array() && std::all_of(v.begin(), v.end(), [](const Json& e) { return e.is_object(); });
+       }))
+    list.push_back(tensors_.at(value.at("tensor")));
+  return list;
+}
+
+Scalar Call::scalar(const std::string& name) const { return scalar_of(checked(name, "a number", is_number)); }
+
+Scalar Call::scalar(const std::string& name, Scalar otherwise) const {
+  return has(name) ? scalar(name) : otherwise;
+}
+
+std::optional<Scalar> Call::optional_scalar(const std::string& name) const {
+  if (!has(name)) return {};
+  return scalar(name);
+}
+
+int64_t Call::integer(const std::string& name) const {
+  return checked(name, "an integer", [](const Json& v) { return v.is_number_integer(); }).get<int64_t>();
+}
+
+int64_t Call::integer(const std::string& name, int64_t otherwise) const {
+  return has(name) ? integer(name) : otherwise;
+}
+
+std::optional<int64_t> Call::optional_integer(const std::string& name) const {
+  if (!has(name)) return {};
+  return integer(name);
+}
+
+double Call::real(const std::string& name, double otherwise) const {
+  return has(name) ? real_of(checked(name, "a number", is_number)) : otherwise;
+}
+
+bool Call::flag(const std::string& name, bool otherwise) const {
+  if (!has(name)) return otherwise;
+  return checked(name, "true or false", [](const Json& v) { return v.is_boolean(); }).get<bool>();
+}
+
+std::string Call::text(const std::string& name, const std::string& otherwise) const {
+  if (!has(name)) return otherwise;
+  return checked(name, "a string", [](const Json& v) { return v.is_string(); }).get<std::string>();
+}
+
+DType Call::dtype(const std::string& name) const { return dtype_by_name(text(name, "")); }
+
+DType Call::dtype(const std::string& name, DType otherwise) const {
+  return has(name) ? dtype(name) : otherwise;
+}
+
+const Json& Call::list(const std::string& name) const {
+  return checked(name, "a list", [](const Json& v) { return v.is_array(); });
+}
+
+std::vector<int64_t> Call::integers(const std::string& name) const {
+  if (!is_list(name)) return {integer(name)};
+  return checked(name, "a list of integers",
+                 [](const Json& v) {
+                   return std::all_of(v.begin(), v.end(),
+                                      [](const Json& e) { return e.is_number_integer(); });
+                 })
+      .get<std::vector<int64_t>>();
+}
+
+Result::Result(const ValueIndex& pair) : vector{pair.values, pair.indices} {}
+
+const Op& find_op(const std::string& name) {
+  for (const Op& op : ops()) {
+    if (op.name == name) return op;
+  }
+  throw NotExpressible("no op named " + name);
+}
+
+std::vector<Tensor> call(const std::string& op, const Json& positional, const Json& named,
+                         const std::vector<Tensor>& tensors) {
+  const Op& found = find_op(op);
+  return found.run(Call(found.parameters, positional, named, tensors));
+}
+
+DType dtype_by_name(const std::string& name) {
+  for (const DType dtype : {DType::float32, DType::float64, DType::bfloat16, DType::float16, DType::int64,
+                            DType::int32, DType::uint8, DType::bool_}) {
+    if (dtype_name(dtype) == name) return dtype;
+  }
+  throw NotExpressible("dtype " + name);
+}
+
+}  // namespace st::test

@@ -1,0 +1,191 @@
+// The row maps of the Poincaré ball as ops: checks, shapes, and one call of a kernel each way.
+#include "spiraltorch/geometry/ball.h"
+
+#include "spiraltorch/autograd/node.h"
+#include "spiraltorch/backend/kernels.h"
+#include "spiraltorch/geometry/rows.h"
+#include "spiraltorch/ops/arithmetic.h"
+#include "spiraltorch/ops/creation.h"
+#include "spiraltorch/ops/matmul.h"
+#include "spiraltorch/ops/reduce.h"
+#include "spiraltorch/ops/shape.h"
+
+namespace st {
+namespace geometry {
+namespace {
+
+// The arguments of a row map: rows x, y, v (y and v where the map takes them), a number s a row, and k, which
+// is a tensor or, where that is undefined, a number.
+struct Arguments {
+  Tensor x, y, v, k, s;
+  double number = 0;
+};
+
+// The same made ready for a kernel.
+struct Rows {
+  DType dtype;
+  Shape full, numbers;  // (..., d) and (..., 1)
+  Tensor x, y, v, c, s;
+};
+
+void broadcast_rows(const char* op, const Tensor& t, int64_t width, Shape& leading) {
+  if (!t.defined()) return;
+  check<ShapeError>(t.dim() >= 1, "{}: a point is a row, but a tensor of shape {} has none", op, t.shape());
+  check<ShapeError>(t.size(-1) == width, "{}: last dimensions must be equal, but they are {} and {} ({})", op,
+                    width, t.size(-1), t.shape());
+  Shape front = t.shape();
+  front.erase(front.size() - 1);
+  leading = broadcast_shapes(op, leading, front);
+}
+
+void broadcast_numbers(const char* op, const char* name, const Tensor& t, const Tensor& x, Shape& leading) {
+  if (!t.defined() || t.dim() == 0) return;
+  check<ShapeError>(t.size(-1) == 1,
+                    "{}: {} must be 0-dim or give one number a row, (..., 1), but its shape is {} (x: {})",
+                    op, name, t.shape(), x.shape());
+  Shape front = t.shape();
+  front.erase(front.size() - 1);
+  leading = broadcast_shapes(op, leading, front);
+}
+
+Rows rows_of(const char* op, const Arguments& a) {
+  Rows r;
+  r.dtype = point_dtype(op, {a.x, a.y, a.v, a.s});
+  check<ShapeError>(a.x.dim() >= 1, "{}: a point is a row, but a tensor of shape {} has none", op,
+                    a.x.shape());
+  const int64_t width = a.x.size(-1);
+  Shape leading;
+  for (const Tensor* t : {&a.x, &a.y, &a.v}) broadcast_rows(op, *t, width, leading);
+  broadcast_numbers(op, "curvature", a.k, a.x, leading);
+  broadcast_numbers(op, "r", a.s, a.x, leading);
+  r.full = r.numbers = leading;
+  r.full.push_back(width);
+  r.numbers.push_back(1);
+  r.x = as_rows(a.x, r.dtype, r.full);
+  if (a.y.defined()) r.y = as_rows(a.y, r.dtype, r.full);
+  if (a.v.defined()) r.v = as_rows(a.v, r.dtype, r.full);
+  r.c = as_rows(minus_curvature(a.k, a.number), DType::float64, r.numbers);
+  if (a.s.defined()) r.s = as_rows(a.s, r.dtype, r.numbers);
+  return r;
+}
+
+enum class Result { rows, numbers };
+
+// One row map: its kernel forward, and its kernel backward in the gradient.
+Tensor row_map(const char* op, HyperbolicMap map, const Arguments& a, Result result, KeepDim keep = false) {
+  const Rows r = rows_of(op, a);
+  Shape shape = result == Result::rows ? r.full : r.numbers;
+  if (result == Result::numbers && !keep) shape.erase(shape.size() - 1);
+  const Tensor z = empty(shape, r.dtype);
+  kernels(z.device()).hyperbolic(map, r.x.in(), r.y.in(), r.v.in(), r.c.in(), r.s.in(), z.out());
+  const double number = a.number;
+  return record(op, z, {a.x, a.y, a.v, a.k, a.s}, Keep{a.x, a.y, a.v, a.k, a.s},
+                [op, map, result, number](const Backward& b) -> Grads {
+                  refuse_create_graph(op);
+                  const Tensor k = b.kept(3);
+                  const Rows r = rows_of(op, {b.kept(0), b.kept(1), b.kept(2), k, b.kept(4), number});
+                  const auto wanted = [&b](int i, const Shape& shape, DType dtype) {
+                    return b.needs(i) ? empty(shape, dtype) : Tensor();
+                  };
+                  const auto out = [](const Tensor& t) { return t.defined() ? t.out() : Out(); };
+                  const Tensor dx = wanted(0, r.full, r.dtype), dy = wanted(1, r.full, r.dtype),
+                               dv = wanted(2, r.full, r.dtype), dc = wanted(3, r.numbers, DType::float64),
+                               ds = wanted(4, r.numbers, r.dtype);
+                  Tensor dz = b.dy();
+                  if (result == Result::numbers && dz.shape() != r.numbers) dz = unsqueeze(dz, -1);
+                  dz = as_rows(dz, r.dtype, result == Result::rows ? r.full : r.numbers);
+                  kernels(dz.device())
+                      .hyperbolic_backward(map, r.x.in(), r.y.in(), r.v.in(), r.c.in(), r.s.in(), dz.in(),
+                                           out(dx), out(dy), out(dv), out(dc), out(ds));
+                  return {dx, dy, dv, dc.defined() ? -sum_to_size(dc, k.shape()) : Tensor(), ds};
+                });
+}
+
+Tensor row_map(const char* op, HyperbolicMap map, const Tensor& x, const Tensor& y, const Tensor& v,
+               const Curvature& k, Result result = Result::rows, KeepDim keep = false) {
+  check_curvature(op, k);
+  return row_map(op, map, {x, y, v, k.tensor(), {}, k.number()}, result, keep);
+}
+
+}  // namespace
+
+Tensor mobius_add(const Tensor& x, const Tensor& y, const Curvature& k) {
+  return row_map("mobius_add", HyperbolicMap::mobius_add, x, y, {}, k);
+}
+
+Tensor mobius_scalar_mul(const Tensor& r, const Tensor& x, const Curvature& k) {
+  check_curvature("mobius_scalar_mul", k);
+  return row_map("mobius_scalar_mul", HyperbolicMap::mobius_scalar_mul,
+                 {x, {}, {}, k.tensor(), r, k.number()}, Result::rows);
+}
+
+Tensor mobius_scalar_mul(double r, const Tensor& x, const Curvature& k) {
+  return mobius_scalar_mul(full({}, r, x.dtype()), x, k);
+}
+
+Tensor mobius_matvec(const Tensor& m, const Tensor& x, const Curvature& k) {
+  check<ShapeError>(m.dim() == 2 && x.dim() >= 1 && m.size(1) == x.size(-1),
+                    "mobius_matvec: expected a matrix (m, d) and points (..., d), got {} and {}", m.shape(),
+                    x.shape());
+  return expmap0(matmul(logmap0(x, k), transpose(m, 0, 1)), k);
+}
+
+Tensor gyration(const Tensor& a, const Tensor& b, const Tensor& v, const Curvature& k) {
+  const Tensor turned = transport(-b, a, v, k);
+  return turned * (lambda_x(a, k, keepdim) / lambda_x(b, k, keepdim));
+}
+
+Tensor expmap(const Tensor& x, const Tensor& v, const Curvature& k) {
+  return row_map("expmap", HyperbolicMap::expmap, x, v, {}, k);
+}
+
+Tensor logmap(const Tensor& x, const Tensor& y, const Curvature& k) {
+  return row_map("logmap", HyperbolicMap::logmap, x, y, {}, k);
+}
+
+Tensor expmap0(const Tensor& v, const Curvature& k) {
+  return row_map("expmap0", HyperbolicMap::expmap0, v, {}, {}, k);
+}
+
+Tensor logmap0(const Tensor& y, const Curvature& k) {
+  return row_map("logmap0", HyperbolicMap::logmap0, y, {}, {}, k);
+}
+
+Tensor dist(const Tensor& x, const Tensor& y, const Curvature& k, KeepDim keep) {
+  return row_map("dist", HyperbolicMap::dist, x, y, {}, k, Result::numbers, keep);
+}
+
+Tensor dist0(const Tensor& x, const Curvature& k, KeepDim keep) {
+  return row_map("dist0", HyperbolicMap::dist0, x, {}, {}, k, Result::numbers, keep);
+}
+
+Tensor lambda_x(const Tensor& x, const Curvature& k, KeepDim keep) {
+  return row_map("lambda_x", HyperbolicMap::lambda_x, x, {}, {}, k, Result::numbers, keep);
+}
+
+Tensor inner(const Tensor& x, const Tensor& u, const Tensor& v, const Curvature& k, KeepDim keep) {
+  return row_map("inner", HyperbolicMap::inner, x, u, v, k, Result::numbers, keep);
+}
+
+Tensor egrad2rgrad(const Tensor& x, const Tensor& gradient, const Curvature& k) {
+  return row_map("egrad2rgrad", HyperbolicMap::egrad2rgrad, x, gradient, {}, k);
+}
+
+Tensor transport(const Tensor& x, const Tensor& y, const Tensor& v, const Curvature& k) {
+  return row_map("transport", HyperbolicMap::transport, x, y, v, k);
+}
+
+Tensor transport0(const Tensor& y, const Tensor& v, const Curvature& k) {
+  return row_map("transport0", HyperbolicMap::transport0, y, v, {}, k);
+}
+
+Tensor transport0_back(const Tensor& x, const Tensor& v, const Curvature& k) {
+  return row_map("transport0_back", HyperbolicMap::transport0_back, x, v, {}, k);
+}
+
+Tensor project(const Tensor& x, const Curvature& k) {
+  return row_map("project", HyperbolicMap::project, x, {}, {}, k);
+}
+
+}  // namespace geometry
+}  // namespace st

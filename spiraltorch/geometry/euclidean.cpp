@@ -1,0 +1,52 @@
+// Flat space: every map is an op or two, so that optimisers need no second path for it.
+#include "spiraltorch/geometry/euclidean.h"
+
+#include <cmath>
+
+#include "spiraltorch/ops/arithmetic.h"
+#include "spiraltorch/ops/compare.h"
+#include "spiraltorch/ops/random.h"
+#include "spiraltorch/ops/reduce.h"
+
+namespace st {
+
+Tensor Euclidean::egrad2rgrad(const Tensor&, const Tensor& gradient) const { return gradient; }
+
+Tensor Euclidean::expmap(const Tensor& x, const Tensor& v) const { return x + v; }
+
+Tensor Euclidean::logmap(const Tensor& x, const Tensor& y) const { return y - x; }
+
+Tensor Euclidean::retract(const Tensor& x, const Tensor& v) const { return x + v; }
+
+Tensor Euclidean::transport(const Tensor&, const Tensor&, const Tensor& v) const { return v; }
+
+Tensor Euclidean::inner(const Tensor&, const Tensor& u, const Tensor& v, KeepDim keep) const {
+  return sum(u * v, -1, keep);
+}
+
+Tensor Euclidean::component_inner(const Tensor&, const Tensor& u) const { return u * u; }
+
+Tensor Euclidean::dist(const Tensor& x, const Tensor& y, KeepDim keep) const {
+  const Tensor w = x - y, square = sum(w * w, -1, keep);
+  const Tensor equal = square == 0;
+  return where(equal, 0.0, sqrt(where(equal, 1.0, square)));  // sqrt has no gradient at 0
+}
+
+Tensor Euclidean::random(const Shape& shape, double std, DType dtype) const {
+  check<ValueError>(std > 0 && std::isfinite(std), "random: std is {}, expected a positive number", std);
+  check<ShapeError>(!shape.empty(), "random: a point is a row, but the shape is {}", shape);
+  return randn(shape, dtype) * (std / std::sqrt(static_cast<double>(shape.back())));
+}
+
+void Euclidean::check_point(const Tensor& x) const {
+  check<ShapeError>(x.dim() >= 1, "check_point: a point is a row, but a tensor of shape {} has none",
+                    x.shape());
+  const int64_t width = x.size(-1);
+  const std::vector<double> values = x.detach().to_vector<double>();
+  for (size_t i = 0; i < values.size(); ++i) {
+    check<ValueError>(std::isfinite(values[i]), "check_point: row {} of x {} holds {}",
+                      static_cast<int64_t>(i) / width, x.shape(), values[i]);
+  }
+}
+
+}  // namespace st

@@ -1,0 +1,18 @@
+// Gathers rows for TensorDataset.
+#include "spiraltorch/data/tensor_dataset.h"
+
+#include <algorithm>
+
+#include "spiraltorch/ops/index.h"
+
+namespace st {
+namespace data {
+
+Tensor take_rows(const Tensor& x, std::span<const int64_t> indices) {
+  const Tensor index = empty({static_cast<int64_t>(indices.size())}, DType::int64);
+  std::ranges::copy(indices, index.mutable_data<int64_t>().begin());
+  return index_select(x, 0, index.to(x.device()));
+}
+
+}  // namespace data
+}  // namespace st

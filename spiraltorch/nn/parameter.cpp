@@ -1,0 +1,73 @@
+// Parameter and Buffer as values.
+#include "spiraltorch/nn/parameter.h"
+
+#include "spiraltorch/autograd/meta.h"
+#include "spiraltorch/core/modes.h"
+#include "spiraltorch/geometry/manifold.h"
+
+namespace st::nn {
+namespace {
+
+// A leaf of its own with other's values, requires_grad and manifold.
+Tensor copy_of(const Tensor& other) {
+  if (!other.defined()) return {};
+  const NoGradGuard guard;
+  Tensor copy = other.clone();
+  if (const AutogradMeta* meta = other.handle()->autograd.get()) {
+    autograd_meta(copy).requires_grad = meta->requires_grad;
+    autograd_meta(copy).manifold = meta->manifold;
+  }
+  return copy;
+}
+
+}  // namespace
+
+std::shared_ptr<const Manifold> manifold_of(const Tensor& x) {
+  const AutogradMeta* meta = x.defined() ? x.handle()->autograd.get() : nullptr;
+  return meta ? meta->manifold : nullptr;
+}
+
+std::string geometry_of(const Tensor& x) {
+  const auto manifold = manifold_of(x);
+  if (!manifold) return "euclidean";
+  const std::string name(manifold->name());
+  return manifold->curvature() == 0 ? name : name + " of curvature " + to_text(manifold->curvature());
+}
+
+Leaf::Leaf(const Leaf& other) : Tensor(copy_of(other)) {}
+
+Leaf& Leaf::operator=(const Leaf& other) & {
+  if (is_same(other)) return *this;
+  if (!defined()) {
+    Tensor::operator=(copy_of(other));
+    return *this;
+  }
+  check<ValueError>(other.defined(),
+                    "assignment: the parameter or buffer {} cannot be filled from an undefined one", shape());
+  check<ShapeError>(shape() == other.shape(),
+                    "assignment: values of shape {} do not fit the parameter or buffer {}", other.shape(),
+                    shape());
+  check<ValueError>(geometry_of(*this) == geometry_of(other),
+                    "assignment: values on {} do not fit the parameter {} on {}", geometry_of(other), shape(),
+                    geometry_of(*this));
+  const NoGradGuard guard;
+  copy_(other);
+  return *this;
+}
+
+Parameter::Parameter(const Tensor& value) : Leaf(value) {
+  if (defined()) requires_grad_();
+}
+
+void Parameter::set_manifold(std::shared_ptr<const Manifold> manifold) {
+  check<ValueError>(defined(), "set_manifold: the parameter is undefined");
+  if (manifold && manifold->curvature() != 0) {
+    check<DTypeError>(dtype() == DType::float32 || dtype() == DType::float64,
+                      "set_manifold: points are float32 or float64, the parameter {} is {}", shape(),
+                      dtype());
+    manifold->check_point(*this);
+  }
+  autograd_meta(*this).manifold = std::move(manifold);
+}
+
+}  // namespace st::nn

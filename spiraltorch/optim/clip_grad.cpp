@@ -1,0 +1,59 @@
+// Gradients kept within bounds: norms of norms, then one factor for all.
+#include "spiraltorch/optim/clip_grad.h"
+
+#include <cmath>
+
+#include "spiraltorch/core/modes.h"
+#include "spiraltorch/ops/arithmetic.h"
+#include "spiraltorch/ops/creation.h"
+#include "spiraltorch/ops/join.h"
+#include "spiraltorch/ops/reduce.h"
+
+namespace st {
+namespace {
+
+std::vector<Tensor> grads_of(const std::vector<Tensor>& params) {
+  std::vector<Tensor> grads;
+  for (const Tensor& p : params) {
+    if (Tensor grad = p.defined() ? p.grad() : Tensor(); grad.defined()) grads.push_back(grad.detach());
+  }
+  return grads;
+}
+
+Tensor norm(const Tensor& x, double p) {
+  if (p == 2) return sqrt(sum(mul(x, x)));
+  if (std::isinf(p)) return x.numel() == 0 ? zeros({}, x.dtype(), x.device()) : max(abs(x));
+  return pow(sum(pow(abs(x), p)), 1 / p);
+}
+
+}  // namespace
+
+Tensor clip_grad_norm_(const std::vector<Tensor>& params, double max_norm,
+                       const ClipGradNormOptions& options) {
+  check<ValueError>(max_norm >= 0, "clip_grad_norm_: max_norm must be at least 0, got {}", max_norm);
+  check<ValueError>(options.norm_type > 0, "clip_grad_norm_: norm_type must be positive, got {}",
+                    options.norm_type);
+  const NoGradGuard guard;
+  const std::vector<Tensor> grads = grads_of(params);
+  if (grads.empty()) return zeros({});
+  std::vector<Tensor> norms;
+  norms.reserve(grads.size());
+  for (const Tensor& grad : grads) norms.push_back(norm(grad, options.norm_type));
+  const Tensor total = norm(stack(norms), options.norm_type);
+  if (options.error_if_nonfinite) {
+    check<ValueError>(std::isfinite(total.item<double>()),
+                      "clip_grad_norm_: the norm of order {} of the gradients is {}; nothing was clipped",
+                      options.norm_type, total.item<double>());
+  }
+  const Tensor scale = clamp(max_norm / (total + 1e-6), {}, 1.0);
+  for (const Tensor& grad : grads) grad.mul_(scale);
+  return total;
+}
+
+void clip_grad_value_(const std::vector<Tensor>& params, double clip_value) {
+  check<ValueError>(clip_value >= 0, "clip_grad_value_: clip_value must be at least 0, got {}", clip_value);
+  const NoGradGuard guard;
+  for (const Tensor& grad : grads_of(params)) grad.clamp_(-clip_value, clip_value);
+}
+
+}  // namespace st

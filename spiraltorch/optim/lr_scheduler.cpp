@@ -1,0 +1,193 @@
+// The schedules, each from the rate before it: the operations and their order are PyTorch's, so that a
+// thousand steps stay equal.
+#include "spiraltorch/optim/lr_scheduler.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "spiraltorch/optim/scalar_state.h"
+
+namespace st::optim {
+
+// --- LRScheduler
+
+LRScheduler::LRScheduler(Optimizer& optimizer) : optimizer_(optimizer) {
+  base_lrs_ = optimizer.initial_lrs();
+  read_rates();
+}
+
+void LRScheduler::read_rates() {
+  last_lr_.resize(optimizer_.num_groups());
+  for (size_t i = 0; i < last_lr_.size(); ++i) last_lr_[i] = optimizer_.lr(i);
+}
+
+void LRScheduler::start() {
+  last_epoch_ = 0;
+  for (size_t i = 0; i < base_lrs_.size(); ++i) optimizer_.set_lr(first(optimizer_.lr(i)), i);
+  read_rates();
+}
+
+void LRScheduler::step() {
+  check<ValueError>(optimizer_.num_groups() == base_lrs_.size(),
+                    "step: the schedule was made for {} parameter groups, the optimizer has {} now",
+                    base_lrs_.size(), optimizer_.num_groups());
+  ++last_epoch_;
+  for (size_t i = 0; i < base_lrs_.size(); ++i) {
+    optimizer_.set_lr(next(optimizer_.lr(i), base_lrs_[i]), i);
+  }
+  read_rates();
+}
+
+StateDict LRScheduler::state_dict() const {
+  LRScheduler& self = const_cast<LRScheduler&>(*this);  // naming the fields changes nothing
+  ScalarState state{fields(), {{"base_lrs", &self.base_lrs_}, {"last_lr", &self.last_lr_}}};
+  state.numbers.push_back({"last_epoch", &self.last_epoch_});
+  StateDict dict = save(state);
+  save_more(dict);
+  return dict;
+}
+
+void LRScheduler::load_state_dict(const StateDict& from) {
+  ScalarState state{fields(), {{"base_lrs", &base_lrs_}, {"last_lr", &last_lr_}}};
+  state.numbers.push_back({"last_epoch", &last_epoch_});
+  load("the schedule", state, load_more(from));
+  for (size_t i = 0; i < last_lr_.size(); ++i) optimizer_.set_lr(last_lr_[i], i);
+}
+
+// --- StepLR
+
+StepLR::StepLR(Optimizer& optimizer, int64_t step_size, const StepLROptions& options)
+    : LRScheduler(optimizer), step_size_(step_size), gamma_(options.gamma) {
+  check<ValueError>(step_size >= 1, "StepLR: step_size must be at least 1, got {}", step_size);
+  check<ValueError>(gamma_ > 0 && std::isfinite(gamma_), "StepLR: gamma must be positive and finite, got {}",
+                    gamma_);
+  start();
+}
+
+double StepLR::next(double lr, double) const { return last_epoch_ % step_size_ == 0 ? lr * gamma_ : lr; }
+
+std::vector<Fields::Field> StepLR::fields() const {
+  StepLR& self = const_cast<StepLR&>(*this);
+  return {{"step_size", &self.step_size_}, {"gamma", &self.gamma_}};
+}
+
+// --- LinearLR
+
+LinearLR::LinearLR(Optimizer& optimizer, const LinearLROptions& options)
+    : LRScheduler(optimizer), o_(options) {
+  check<ValueError>(o_.start_factor > 0 && o_.start_factor <= 1,
+                    "LinearLR: start_factor must be in (0, 1], got {}", o_.start_factor);
+  check<ValueError>(o_.end_factor >= 0 && o_.end_factor <= 1,
+                    "LinearLR: end_factor must be in [0, 1], got {}", o_.end_factor);
+  check<ValueError>(o_.total_iters >= 1, "LinearLR: total_iters must be at least 1, got {}", o_.total_iters);
+  start();
+}
+
+double LinearLR::next(double lr, double) const {
+  if (last_epoch_ > o_.total_iters) return lr;
+  const double rise = o_.end_factor - o_.start_factor;
+  return lr * (1.0 + rise / (static_cast<double>(o_.total_iters) * o_.start_factor +
+                             static_cast<double>(last_epoch_ - 1) * rise));
+}
+
+std::vector<Fields::Field> LinearLR::fields() const {
+  LinearLROptions& o = const_cast<LinearLR&>(*this).o_;
+  return {{"start_factor", &o.start_factor}, {"end_factor", &o.end_factor}, {"total_iters", &o.total_iters}};
+}
+
+// --- CosineAnnealingLR
+
+CosineAnnealingLR::CosineAnnealingLR(Optimizer& optimizer, int64_t t_max,
+                                     const CosineAnnealingLROptions& options)
+    : LRScheduler(optimizer), t_max_(t_max), eta_min_(options.eta_min) {
+  check<ValueError>(t_max >= 1, "CosineAnnealingLR: t_max must be at least 1, got {}", t_max);
+  check<ValueError>(eta_min_ >= 0 && std::isfinite(eta_min_),
+                    "CosineAnnealingLR: eta_min must be at least 0 and finite, got {}", eta_min_);
+  start();
+}
+
+double CosineAnnealingLR::next(double lr, double base) const {
+  constexpr double pi = std::numbers::pi;
+  const double t_max = static_cast<double>(t_max_), t = static_cast<double>(last_epoch_);
+  if ((last_epoch_ - 1 - t_max_) % (2 * t_max_) == 0) {
+    return lr + (base - eta_min_) * (1 - std::cos(pi / t_max)) / 2;
+  }
+  const double next =
+      (1 + std::cos(pi * t / t_max)) / (1 + std::cos(pi * (t - 1) / t_max)) * (lr - eta_min_) + eta_min_;
+  return std::max(next, 0.0);  // a rounding below 0 is no rate
+}
+
+std::vector<Fields::Field> CosineAnnealingLR::fields() const {
+  CosineAnnealingLR& self = const_cast<CosineAnnealingLR&>(*this);
+  return {{"t_max", &self.t_max_}, {"eta_min", &self.eta_min_}};
+}
+
+// --- SequentialLR
+
+SequentialLR::SequentialLR(Optimizer& optimizer, std::vector<std::shared_ptr<LRScheduler>> schedulers,
+                           std::vector<int64_t> milestones)
+    : LRScheduler(optimizer), schedulers_(std::move(schedulers)), milestones_(std::move(milestones)) {
+  check<ValueError>(!schedulers_.empty() && milestones_.size() + 1 == schedulers_.size(),
+                    "SequentialLR: {} schedules need {} milestones, got {}", schedulers_.size(),
+                    schedulers_.empty() ? 0 : schedulers_.size() - 1, milestones_.size());
+  for (size_t i = 0; i < schedulers_.size(); ++i) {
+    check<ValueError>(schedulers_[i] != nullptr, "SequentialLR: schedule {} is null", i);
+    check<ValueError>(&schedulers_[i]->optimizer_ == &optimizer,
+                      "SequentialLR: schedule {} belongs to another optimizer", i);
+    check<ValueError>(!dynamic_cast<const SequentialLR*>(schedulers_[i].get()),
+                      "SequentialLR: schedule {} is a SequentialLR itself", i);
+  }
+  for (size_t i = 0; i < milestones_.size(); ++i) {
+    check<ValueError>(milestones_[i] > (i ? milestones_[i - 1] : 0),
+                      "SequentialLR: milestones must ascend from 1, got {} at position {}", milestones_[i],
+                      i);
+  }
+  for (size_t i = 0; i < base_lrs_.size(); ++i) optimizer.set_lr(base_lrs_[i], i);  // undoes their own starts
+  schedulers_[0]->start();
+  last_lr_ = schedulers_[0]->last_lr_;
+}
+
+size_t SequentialLR::current() const {
+  return static_cast<size_t>(std::upper_bound(milestones_.begin(), milestones_.end(), last_epoch_) -
+                             milestones_.begin());
+}
+
+void SequentialLR::step() {
+  ++last_epoch_;
+  const size_t i = current();
+  LRScheduler& schedule = *schedulers_[i];
+  if (i > 0 && milestones_[i - 1] == last_epoch_) {
+    for (size_t group = 0; group < base_lrs_.size(); ++group) optimizer_.set_lr(base_lrs_[group], group);
+    schedule.start();
+  } else {
+    schedule.step();
+  }
+  last_lr_ = schedule.last_lr_;
+}
+
+void SequentialLR::save_more(StateDict& state) const {
+  for (size_t i = 0; i < schedulers_.size(); ++i) {
+    for (const auto& [name, value] : schedulers_[i]->state_dict()) {
+      state.insert("schedulers." + std::to_string(i) + "." + name, value);
+    }
+  }
+}
+
+StateDict SequentialLR::load_more(const StateDict& state) {
+  std::vector<StateDict> parts(schedulers_.size());
+  StateDict rest;
+  for (const auto& [name, value] : state) {
+    size_t i = 0;
+    std::string prefix;
+    for (; i < parts.size(); ++i) {
+      prefix = "schedulers." + std::to_string(i) + ".";
+      if (name.starts_with(prefix)) break;
+    }
+    i < parts.size() ? parts[i].insert(name.substr(prefix.size()), value) : rest.insert(name, value);
+  }
+  for (size_t i = 0; i < parts.size(); ++i) schedulers_[i]->load_state_dict(parts[i]);
+  return rest;
+}
+
+}  // namespace st::optim

@@ -1,0 +1,148 @@
+// PyTorch's everyday schedules of the learning rate: LRScheduler, StepLR, LinearLR, CosineAnnealingLR and
+// SequentialLR, which runs one after another. ReduceLROnPlateau and WarmupCosineScheduler have files of their
+// own.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "spiraltorch/optim/optimizer.h"
+
+namespace [[gnu::visibility("default")]] st {
+namespace optim {
+
+/// The base of schedules: it sets the rates of all groups of one optimiser, which must outlive it and stay
+/// where it is. Constructing a schedule sets the first rates. The rates that a group had when the first
+/// schedule came to its optimiser are the base of all of them. Rates are chained, as PyTorch's: each comes
+/// from the one the group has, so that a rate changed by hand stays changed.
+/// Source: torch.optim.lr_scheduler.
+class LRScheduler {
+ public:
+  virtual ~LRScheduler() = default;
+  LRScheduler(const LRScheduler&) = delete;
+  LRScheduler& operator=(const LRScheduler&) = delete;
+
+  /// To be called after the optimiser's step: the next epoch (or whatever the schedule counts).
+  virtual void step();
+  /// The rates that this schedule set last, one a group.
+  const std::vector<double>& get_last_lr() const { return last_lr_; }
+  /// The number of steps taken.
+  int64_t last_epoch() const { return last_epoch_; }
+
+  /// The options and "last_epoch", "base_lrs", "last_lr".
+  StateDict state_dict() const;
+  /// Continues from there. Differs from PyTorch: the optimiser gets the rates it had, so that it does not
+  /// matter which of the two is loaded first. Throws ValueError that lists what does not fit.
+  void load_state_dict(const StateDict& state);
+
+ protected:
+  explicit LRScheduler(Optimizer& optimizer);
+
+  /// The rate at epoch 0, from the rate that the group has.
+  virtual double first(double lr) const { return lr; }
+  /// The rate at last_epoch() >= 1, from the one before it and the base.
+  virtual double next(double lr, double base) const = 0;
+  /// The options by name.
+  virtual std::vector<Fields::Field> fields() const = 0;
+  /// What is saved beside them.
+  virtual void save_more(StateDict&) const {}
+  /// Loads that, and returns what is left of `state`.
+  virtual StateDict load_more(const StateDict& state) { return state; }
+  /// Takes epoch 0. A constructor ends with it.
+  void start();
+
+  Optimizer& optimizer_;
+  int64_t last_epoch_ = 0;
+  std::vector<double> base_lrs_, last_lr_;
+
+ private:
+  friend class SequentialLR;
+  void read_rates();
+};
+
+struct StepLROptions {
+  double gamma = 0.1;
+};
+
+/// The rate times gamma after every step_size steps. Throws ValueError unless step_size >= 1 and gamma is
+/// positive and finite. Source: torch.optim.lr_scheduler.StepLR.
+class StepLR final : public LRScheduler {
+ public:
+  StepLR(Optimizer& optimizer, int64_t step_size, const StepLROptions& options = {});
+
+ private:
+  double next(double lr, double base) const override;
+  std::vector<Fields::Field> fields() const override;
+
+  int64_t step_size_;
+  double gamma_;
+};
+
+struct LinearLROptions {
+  double start_factor = 1.0 / 3;
+  double end_factor = 1;
+  int64_t total_iters = 5;
+};
+
+/// The rate times a factor that goes from start_factor to end_factor in total_iters steps and stays there.
+/// Throws ValueError unless start_factor is in (0, 1], end_factor in [0, 1] and total_iters >= 1.
+/// Source: torch.optim.lr_scheduler.LinearLR.
+class LinearLR final : public LRScheduler {
+ public:
+  explicit LinearLR(Optimizer& optimizer, const LinearLROptions& options = {});
+
+ private:
+  double first(double lr) const override { return lr * o_.start_factor; }
+  double next(double lr, double base) const override;
+  std::vector<Fields::Field> fields() const override;
+
+  LinearLROptions o_;
+};
+
+struct CosineAnnealingLROptions {
+  double eta_min = 0;
+};
+
+/// eta_min + (base - eta_min) (1 + cos(pi t / t_max)) / 2 at step t, up again after t_max. Throws ValueError
+/// unless t_max >= 1 and eta_min is at least 0 and finite. Source:
+/// torch.optim.lr_scheduler.CosineAnnealingLR.
+class CosineAnnealingLR final : public LRScheduler {
+ public:
+  CosineAnnealingLR(Optimizer& optimizer, int64_t t_max, const CosineAnnealingLROptions& options = {});
+
+ private:
+  double next(double lr, double base) const override;
+  std::vector<Fields::Field> fields() const override;
+
+  int64_t t_max_;
+  double eta_min_;
+};
+
+/// The first schedule up to milestones[0], the second from there up to milestones[1], and so on; each starts
+/// from the base rate. The schedules are made for the same optimiser beforehand:
+///   SequentialLR s(opt, {std::make_shared<LinearLR>(opt), std::make_shared<CosineAnnealingLR>(opt, 95)},
+///   {5});
+/// Throws ValueError unless there is one milestone less than schedules, milestones ascend from 1, and the
+/// schedules belong to this optimiser and are no SequentialLR themselves.
+/// Source: torch.optim.lr_scheduler.SequentialLR.
+class SequentialLR final : public LRScheduler {
+ public:
+  SequentialLR(Optimizer& optimizer, std::vector<std::shared_ptr<LRScheduler>> schedulers,
+               std::vector<int64_t> milestones);
+  void step() override;
+
+ private:
+  double next(double lr, double) const override { return lr; }
+  std::vector<Fields::Field> fields() const override { return {}; }
+  void save_more(StateDict& state) const override;
+  StateDict load_more(const StateDict& state) override;
+  size_t current() const;
+
+  std::vector<std::shared_ptr<LRScheduler>> schedulers_;
+  std::vector<int64_t> milestones_;
+};
+
+}  // namespace optim
+}  // namespace st

@@ -1,0 +1,114 @@
+// ZSpaceOptimizer: the high-level optimiser. It keeps one tape for each parameter, which says in which
+// geometry and at which rate the parameter moves, and what the rule remembers of it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "spiraltorch/backend/families.h"
+#include "spiraltorch/nn/module.h"
+#include "spiraltorch/optim/optimizer.h"
+#include "spiraltorch/optim/optimizer_mode.h"
+
+namespace [[gnu::visibility("default")]] st {
+namespace optim {
+
+/// plain: the gradient; momentum: m <- momentum m + g; adam: m / sqrt(v) with bias corrections. On points
+/// they are Riemannian: g is the Riemannian gradient, the step follows the geodesic, m is transported along
+/// it. A point has one second moment, |g|_w^2 divided by the row's length, so that a rate means what it means
+/// in Adam. (optim::Adam on a manifold is geoopt's: a retraction, and no division.)
+using Rule = StepRule;
+
+struct ZSpaceOptimizerOptions {
+  Rule rule = Rule::plain;
+  double momentum = 0.9;
+  std::pair<double, double> betas = {0.9, 0.999};
+  double eps = 1e-8;
+};
+
+/// ZSpaceOptimizer opt(1e-2);
+/// opt.set_mode(OptimizerMode::hypergrad(-1.0, 5e-3));
+/// opt.prepare_module(model);
+/// ... loss.backward(); opt.step(model);
+///
+/// prepare_module gives every parameter a tape in the mode that is set then; a later prepare replaces it. A
+/// parameter without a tape takes the Euclidean step, and is refused in the other modes. A parameter that
+/// carries a manifold of its own keeps it in every mode; one that carries Euclidean is no set of points.
+/// Throws ValueError unless lr and eps are positive and finite, momentum and the betas in [0, 1).
+class ZSpaceOptimizer final : public Optimizer {
+ public:
+  explicit ZSpaceOptimizer(double lr, const ZSpaceOptimizerOptions& options = {});
+
+  /// The mode of the tapes that prepare_module makes from now on.
+  void set_mode(const OptimizerMode& mode);
+  const OptimizerMode& mode() const { return mode_; }
+  const ZSpaceOptimizerOptions& options() const { return options_; }
+
+  /// Gives every parameter of `module` a new tape, without moments. Under hypergrad, rows that start outside
+  /// their ball are moved just inside (to 0.999 of its radius; on a manifold of the parameter's own to its
+  /// nearest point); frozen parameters stay where they are. Returns how many rows moved. Throws DTypeError
+  /// under hypergrad for points that are neither float32 nor float64; then nothing has changed.
+  int64_t prepare_module(nn::Module& module);
+
+  /// One step for every parameter that has a gradient, as its tape says; gradients stay.
+  using Optimizer::step;
+  /// One step for the parameters of `module`; then their gradients are none. Throws ValueError, which names
+  /// it, in a mode other than Euclidean for a parameter that was never prepared; then nothing has changed.
+  void step(nn::Module& module) override;
+
+  /// Sets the optimiser's rate and that of all tapes: a mode's own rate keeps the ratio to the optimiser's
+  /// that it had when it was set. 0 is allowed.
+  void set_lr(double lr, size_t group) override;
+  using Optimizer::set_lr;
+  /// The same for the tapes of `module` alone.
+  void set_lr(double lr, nn::Module& module);
+
+ private:
+  struct Tape {
+    bool prepared = false;
+    int64_t kind = 0;  // of OptimizerMode
+    double curvature = 0;
+    double lr = 0, ratio = 1;  // Euclidean tapes use the optimiser's rate instead
+    int64_t step = 0;
+    Tensor moment, second_moment;
+
+    void visit(Fields& v);
+  };
+  // The state that is not a leaf's.
+  struct Shared {
+    double lr = 0, ratio = 1;
+    int64_t rule = 0, kind = 0;
+    double curvature = 0, mode_lr = 0;
+
+    void visit(Fields& v);
+  };
+
+  void update_leaves(std::span<const Due> due) override;
+  FieldList options_fields(size_t group) const override;
+  FieldList state_fields(size_t i) const override;
+  void reset_state(size_t i, bool has_state) override;
+  FieldList new_state_fields() const override;
+  bool fits(size_t i, const std::string& name, const Shape& shape) const override;
+  void check_state(const StateDict& state, std::string& problems) const override;
+  void loaded() override;
+
+  // The number of a leaf, which is added when it is new.
+  size_t number_of(const Tensor& leaf);
+  const Tape* find(const Tensor& leaf) const;
+  void step_flat(const Tensor& leaf, const Tensor& grad, Tape& tape, double lr);
+  void update_leaf(size_t i, const Tensor& grad);
+  void step_points(const Tensor& leaf, const Tensor& grad, Tape& tape, double lr);
+
+  ZSpaceOptimizerOptions options_;
+  OptimizerMode mode_;
+  Shared shared_;
+  double first_lr_;
+  std::vector<Tape> tapes_;                                // one a leaf
+  std::unordered_map<const TensorImpl*, size_t> numbers_;  // of leaves
+};
+
+}  // namespace optim
+}  // namespace st

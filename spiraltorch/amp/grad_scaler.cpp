@@ -1,0 +1,168 @@
+// GradScaler: unscaling in one pass a gradient, and the rule of the scale.
+#include "spiraltorch/amp/grad_scaler.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "spiraltorch/backend/kernels.h"
+#include "spiraltorch/core/modes.h"
+#include "spiraltorch/ops/arithmetic.h"
+#include "spiraltorch/ops/creation.h"
+#include "spiraltorch/optim/scalar_state.h"
+
+namespace st::amp {
+namespace {
+
+optim::ScalarState state_of(double& scale, double& growth, double& backoff, int64_t& interval,
+                            int64_t& good_steps, double& min, double& max) {
+  return {{{"scale", &scale},
+           {"growth_factor", &growth},
+           {"backoff_factor", &backoff},
+           {"growth_interval", &interval},
+           {"_growth_tracker", &good_steps},
+           {"min_scale", &min, true},
+           {"max_scale", &max, true}}};
+}
+
+// Whether every element has memory of its own, so that a kernel may write to it.
+bool is_dense(const Tensor& x) {
+  for (int i = 0; i < x.dim(); ++i) {
+    if (x.size(i) > 1 && x.stride(i) == 0) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+GradScaler::GradScaler(double scale, double growth, double backoff, int64_t interval)
+    : scale_(scale), growth_(growth), backoff_(backoff), interval_(interval) {
+  check_values();
+  scale_ = std::clamp(scale_, min_, max_);
+}
+
+void GradScaler::check_values() const {
+  check<ValueError>(scale_ > 0 && std::isfinite(scale_),
+                    "GradScaler: scale must be positive and finite, got {}", scale_);
+  check<ValueError>(growth_ > 1 && std::isfinite(growth_),
+                    "GradScaler: growth must be more than 1 and finite, got {}", growth_);
+  check<ValueError>(backoff_ > 0 && backoff_ < 1, "GradScaler: backoff must be in (0, 1), got {}", backoff_);
+  check<ValueError>(interval_ >= 1, "GradScaler: interval must be at least 1, got {}", interval_);
+  check<ValueError>(good_steps_ >= 0, "GradScaler: _growth_tracker must be at least 0, got {}", good_steps_);
+  check<ValueError>(min_ > 0 && min_ <= max_ && std::isfinite(max_),
+                    "with_limits: limits must be positive, finite and in order, got {} and {}", min_, max_);
+}
+
+GradScaler GradScaler::with_limits(double min, double max) const {
+  GradScaler copy = *this;
+  copy.min_ = min;
+  copy.max_ = max;
+  copy.check_values();
+  copy.scale_ = std::clamp(scale_, min, max);
+  return copy;
+}
+
+double GradScaler::scale_loss(double loss) {
+  used_ = scale_;
+  return loss * scale_;
+}
+
+Tensor GradScaler::scale_loss(const Tensor& loss) {
+  used_ = scale_;
+  return mul(loss, Scalar(scale_));
+}
+
+void GradScaler::unscale_leaves(const std::vector<Tensor>& leaves) {
+  const NoGradGuard guard;
+  const Tensor found = zeros({}, DType::bool_);
+  for (const Tensor& leaf : leaves) {
+    Tensor grad = leaf.grad();
+    if (!grad.defined()) continue;
+    const bool is_new = unscaled_.emplace(leaf.handle().get(), leaf.handle()).second;
+    if (!is_dense(grad)) {
+      grad = grad.contiguous();
+      leaf.set_grad(grad);
+    }
+    kernels(grad.device())
+        .unscale(grad.detach().out(), is_new ? 1 / used_.value_or(scale_) : 1.0, found.out());
+  }
+  found_ = found_ || found.item<bool>();
+}
+
+void GradScaler::unscale(nn::Module& module) {
+  const auto parameters = module.named_parameters();
+  std::vector<Tensor> leaves;
+  for (const auto& [name, leaf] : parameters) {
+    check<ValueError>(!unscaled_.contains(leaf.handle().get()),
+                      "unscale: the gradient of \"{}\" was unscaled already since the last update", name);
+    leaves.push_back(leaf);
+  }
+  unscale_leaves(leaves);
+}
+
+void GradScaler::unscale(optim::Optimizer& optimizer) {
+  const std::vector<Tensor>& leaves = optimizer.parameters();
+  for (size_t i = 0; i < leaves.size(); ++i) {
+    check<ValueError>(!unscaled_.contains(leaves[i].handle().get()),
+                      "unscale: the gradient of leaf {} {} was unscaled already since the last update", i,
+                      leaves[i].shape());
+  }
+  unscale_leaves(leaves);
+}
+
+bool GradScaler::step_leaves(optim::Optimizer& optimizer, nn::Module* model,
+                             const std::vector<Tensor>& leaves) {
+  unscale_leaves(leaves);
+  const bool good = !found_;
+  if (!good) {
+    for (const Tensor& leaf : leaves) leaf.set_grad({});
+  } else {
+    model ? optimizer.step(*model) : optimizer.step();
+  }
+  update();
+  return good;
+}
+
+bool GradScaler::step(optim::Optimizer& optimizer, nn::Module& model) {
+  return step_leaves(optimizer, &model, model.parameters());
+}
+
+bool GradScaler::step(optim::Optimizer& optimizer) {
+  return step_leaves(optimizer, nullptr, optimizer.parameters());
+}
+
+void GradScaler::update() {
+  if (unscaled_.empty()) return;
+  unscaled_.clear();
+  double next = scale_;
+  if (found_) {
+    next *= backoff_;
+    good_steps_ = 0;
+  } else if (++good_steps_ == interval_) {
+    next *= growth_;
+    good_steps_ = 0;
+  }
+  found_ = false;
+  scale_ = std::clamp(next, min_, max_);
+}
+
+StateDict GradScaler::state_dict() const {
+  GradScaler copy = *this;
+  return save(state_of(copy.scale_, copy.growth_, copy.backoff_, copy.interval_, copy.good_steps_, copy.min_,
+                       copy.max_));
+}
+
+void GradScaler::load_state_dict(const StateDict& state) {
+  GradScaler copy = *this;
+  load("GradScaler",
+       state_of(copy.scale_, copy.growth_, copy.backoff_, copy.interval_, copy.good_steps_, copy.min_,
+                copy.max_),
+       state);
+  copy.check_values();
+  copy.scale_ = std::clamp(copy.scale_, copy.min_, copy.max_);
+  copy.used_.reset();
+  copy.found_ = false;
+  copy.unscaled_.clear();
+  *this = copy;
+}
+
+}  // namespace st::amp

@@ -9,6 +9,9 @@ help:
 	@echo 'make demo   get MNIST, train a network on it and evaluate it; what it makes is in $(RUN)'
 	@echo 'make test   build and run all tests'
 	@echo 'make bench  compare with PyTorch, case by case; the figures go to $(BENCH)'
+	@echo 'make sanitize   the tests under AddressSanitizer and UndefinedBehaviorSanitizer, then under ThreadSanitizer'
+	@echo 'make fuzz       30 seconds of every fuzz target (scripts/fuzz NAME -runs=1000000 for more)'
+	@echo 'make tidy       clang-tidy over the library and the tool'
 	@echo 'make check  format, include order, file sizes (scripts/check full)'
 	@echo 'make parity runs PyTorch'"'"'s own cases against the library (ARGS="--op add --verbose"); see tests/parity/README.md'
 	@echo 'make build  install what is missing, configure and build (the first three do this themselves)'
@@ -41,4 +44,19 @@ parity:
 	@scripts/install-deps
 	@JOBS=$(JOBS) scripts/parity $(ARGS)
 
-.PHONY: help build demo test bench check parity
+# What takes long and is not part of `make test`: each builds a preset of its own.
+sanitize:
+	@scripts/install-deps
+	@for preset in asan tsan; do \
+	  cmake --preset $$preset --log-level=WARNING && cmake --build --preset $$preset --parallel $(JOBS) && \
+	  ctest --preset $$preset --parallel $(JOBS) || exit 1; \
+	done
+
+clang:
+	@scripts/install-deps clang-14 clang-tidy-14 libclang-rt-14-dev
+fuzz: clang
+	@scripts/fuzz all
+tidy: clang
+	@scripts/tidy
+
+.PHONY: help build demo test bench check parity sanitize clang fuzz tidy

@@ -22,7 +22,8 @@ add_library(spiraltorch_flags INTERFACE)
 # No contraction: a*b + c is the same number in every file and for every SIMD target; kernels ask for FMA by name.
 # -ffast-math has no place here: NaN and Inf must arrive where they are looked for.
 # -Wrestrict: GCC 12 warns falsely of "text" + std::string (its bug 105651).
-target_compile_options(spiraltorch_flags INTERFACE -Wall -Wextra -Wno-restrict -ffp-contract=off)
+target_compile_options(spiraltorch_flags INTERFACE -Wall -Wextra -ffp-contract=off
+                       $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
 if(SPIRALTORCH_WERROR)
   target_compile_options(spiraltorch_flags INTERFACE -Werror)
 endif()
@@ -33,8 +34,11 @@ endif()
 if(SPIRALTORCH_SANITIZE)
   target_compile_options(spiraltorch_flags INTERFACE -fsanitize=${SPIRALTORCH_SANITIZE} -fno-sanitize-recover=all
                                                      -fno-omit-frame-pointer
-                         -Wno-maybe-uninitialized)  # GCC says itself that sanitizers make it warn falsely
+                         $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)  # GCC says itself that sanitizers make it warn falsely
   target_link_options(spiraltorch_flags INTERFACE -fsanitize=${SPIRALTORCH_SANITIZE})
+endif()
+if(SPIRALTORCH_FUZZ)
+  target_compile_options(spiraltorch_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 if(NOT SPIRALTORCH_OPENMP)
   target_compile_definitions(spiraltorch_flags INTERFACE SPIRALTORCH_NO_OPENMP)

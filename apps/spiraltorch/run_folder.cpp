@@ -2,10 +2,14 @@
 #include "apps/spiraltorch/run_folder.h"
 
 #include <cerrno>
+#include <cmath>
+#include <concepts>
 #include <cstring>
 #include <fstream>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <system_error>
+#include <utility>
 
 #include "spiraltorch/core/check.h"
 #include "spiraltorch/core/version.h"
@@ -34,6 +38,33 @@ void for_each_field(C& c, const F& f) {
   f("deviation", c.deviation);
 }
 
+constexpr int64_t kLargestSide = 1 << 20;
+
+// Whether the JSON value is one of the field's type, in its range. get_to alone would cut off what does not
+// fit.
+bool read_value(const nlohmann::json& json, std::string& value) {
+  if (json.is_string()) json.get_to(value);
+  return json.is_string();
+}
+bool read_value(const nlohmann::json& json, double& value) {
+  if (!json.is_number()) return false;
+  value = json.get<double>();
+  return std::isfinite(value);
+}
+template <std::integral I>
+bool read_value(const nlohmann::json& json, I& value) {
+  const bool fits = json.is_number_unsigned()
+                        ? std::in_range<I>(json.get<uint64_t>())
+                        : json.is_number_integer() && std::in_range<I>(json.get<int64_t>());
+  if (fits) value = json.get<I>();
+  return fits;
+}
+
+// Of a value in an error; what is no UTF-8 is replaced.
+std::string text_of(const nlohmann::json& json) {
+  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
 }  // namespace
 
 void RunFolder::create(bool overwrite) const {
@@ -54,24 +85,38 @@ void RunFolder::save_config(const Config& config) const {
   st::io::write_file("train", config_file().string(), json.dump(2) + "\n");
 }
 
+Config parse_config(const std::string& file, const std::string& text) {
+  const auto json = nlohmann::json::parse(text, nullptr, false);
+  check<IoError>(json.is_object(), "evaluate: {} is not a JSON object", file);
+  Config config;
+  for_each_field(config, [&](const char* name, auto& value) {
+    check<IoError>(json.contains(name), "evaluate: {} lacks \"{}\"", file, name);
+    check<IoError>(read_value(json.at(name), value), "evaluate: {}: \"{}\" has the wrong type: {}", file,
+                   name, text_of(json.at(name)));
+  });
+  // What no training writes. A model of another size would be made before the weights are found not to fit
+  // it.
+  check<IoError>(config.height >= 1 && config.width >= 1 && config.height <= kLargestSide &&
+                     config.width <= kLargestSide && config.classes >= 1 && config.classes <= kLargestSide,
+                 "evaluate: {}: images of {} x {} in {} classes are not to be had", file, config.height,
+                 config.width, config.classes);
+  check<IoError>(config.batch >= 1, "evaluate: {}: \"batch\" is {}, expected at least 1", file, config.batch);
+  check<IoError>(config.deviation > 0, "evaluate: {}: \"deviation\" is {}, expected more than 0", file,
+                 config.deviation);
+  check<IoError>(config.threads >= 0, "evaluate: {}: \"threads\" is {}, expected 0 or more", file,
+                 config.threads);
+  return config;
+}
+
 Config RunFolder::load_config() const {
   const std::string file = config_file().string();
   std::ifstream stream(file);
   check<IoError>(stream.good(),
                  "evaluate: cannot open {}: {}; --run expects a folder that spiraltorch train made", file,
                  std::strerror(errno));
-  const auto json = nlohmann::json::parse(stream, nullptr, false);
-  check<IoError>(json.is_object(), "evaluate: {} is not a JSON object", file);
-  Config config;
-  for_each_field(config, [&](const char* name, auto& value) {
-    check<IoError>(json.contains(name), "evaluate: {} lacks \"{}\"", file, name);
-    try {
-      json.at(name).get_to(value);
-    } catch (const nlohmann::json::exception&) {
-      st::fail<IoError>("evaluate: {}: \"{}\" has the wrong type: {}", file, name, json.at(name).dump());
-    }
-  });
-  return config;
+  const std::string text{std::istreambuf_iterator<char>(stream), {}};
+  check<IoError>(!stream.bad(), "evaluate: cannot read {}", file);
+  return parse_config(file, text);
 }
 
 void RunFolder::append_metrics(const EpochMetrics& m) const {

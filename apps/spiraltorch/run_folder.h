@@ -27,6 +27,10 @@ struct EpochMetrics {
   double train_loss, train_accuracy, test_loss, test_accuracy, seconds, images_per_second, lr;
 };
 
+/// The configuration in the text of a config.json; `file` names it in errors. Throws IoError for what is
+/// missing, of another type or out of range.
+Config parse_config(const std::string& file, const std::string& text);
+
 class RunFolder {
  public:
   explicit RunFolder(std::filesystem::path path) : path_(std::move(path)) {}

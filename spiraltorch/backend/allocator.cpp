@@ -16,7 +16,15 @@
 namespace st {
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(__has_feature)  // clang's way to say that a sanitizer is on
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define ST_SANITIZED
+#endif
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define ST_SANITIZED
+#endif
+
+#ifdef ST_SANITIZED
 constexpr size_t kCacheLimit = 0;  // sanitizers must see every allocation and release
 #else
 constexpr size_t kCacheLimit = size_t{1} << 30;

@@ -5,6 +5,8 @@
 
 int main() {
   std::printf("spiraltorch %s\n", st::version());
+  const st::Tensor sum = st::tensor(std::vector<int64_t>{1, 2}).sum();
+  std::printf("1 + 2 = %d\n", sum.item<int>());
   try {
     st::add(st::ones({2, 3}), st::ones({4}));
   } catch (const st::ShapeError& error) {

@@ -60,3 +60,5 @@
 #include "spiraltorch/optim/zspace_optimizer.h"
 #include "spiraltorch/tensor/state_dict.h"
 #include "spiraltorch/tensor/tensor.h"
+#include "spiraltorch/vision/resize.h"
+#include "spiraltorch/vision/xai/grad_cam.h"

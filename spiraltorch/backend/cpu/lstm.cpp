@@ -1,8 +1,7 @@
 // LSTM. A step multiplies all rows of h by panels of weights: a panel is the four gates of as many hidden
 // units as a vector has lanes, so that the sums of a unit's gates come out side by side and go through their
 // functions while they are in the first cache. Backward multiplies the gates' gradients by panels of four
-// vectors of units, which are then the units whose gates come next. The weights of a thread's panels stay in
-// its second cache from step to step.
+// vectors of units, which are then the units whose gates come next.
 #include "spiraltorch/backend/cpu/lstm.h"
 
 #include "spiraltorch/backend/cpu/simd/targets.h"
@@ -128,27 +127,41 @@ struct Series {
   Rows<T> at(int64_t t) const { return data ? Rows<T>{data + t * step, row} : Rows<T>{}; }
 };
 
-// The sizes, and how a step is cut into units of work: a panel with a tile of rows. Neighbouring units have
-// the same panel, so that a thread keeps to its own. All of it depends on the sizes alone.
+// The sizes, and how the work is cut: into tiles of rows, as many as a power of two, and panels. Rows do not
+// meet, so with enough of them each thread takes its own through all steps and never waits for another;
+// with few, the threads share out each step. What is computed depends on the sizes alone.
 struct Plan {
-  int64_t steps, batch, hidden, panels, tiles, grain;
+  int64_t steps, batch, hidden, panels, tiles, work;  // work: multiplications of a tile with a panel
 
   template <class T>
   static Plan make(int64_t steps, int64_t batch, int64_t hidden, int64_t panel_units, int64_t depth) {
-    Plan p{steps, batch, hidden, (hidden + panel_units - 1) / panel_units, (batch + kRowTile - 1) / kRowTile,
-           1};
-    p.grain = std::max<int64_t>(1, kGrain / (p.rows(0) * kWidth<T> * depth + 1));
-    return p;
+    int64_t tiles = 1;
+    while (tiles * kRowTile < batch) tiles *= 2;
+    return {steps,  batch,
+            hidden, (hidden + panel_units - 1) / panel_units,
+            tiles,  (batch / tiles + 1) * kWidth<T> * depth};
   }
   int64_t begin(int64_t tile) const { return batch * tile / tiles; }
   int64_t rows(int64_t tile) const { return begin(tile + 1) - begin(tile); }
 
-  // f(panel, tile) for every unit of work.
+  // f(step, panel, tile) for all of them. A step may read what those before it have made of the same rows.
   template <class F>
   void each(const F& f) const {
-    parallel_for(panels * tiles, grain, [&](int64_t first, int64_t last) {
-      for (int64_t i = first; i < last; ++i) f(i / tiles, i % tiles);
-    });
+    const auto grain = [](int64_t item) { return std::max<int64_t>(1, kGrain / item); };
+    if (tiles >= num_threads()) {
+      return parallel_for(tiles, grain(steps * panels * work), [&](int64_t first, int64_t last) {
+        for (int64_t s = 0; s < steps; ++s) {
+          for (int64_t p = 0; p < panels; ++p) {
+            for (int64_t tile = first; tile < last; ++tile) f(s, p, tile);
+          }
+        }
+      });
+    }
+    for (int64_t s = 0; s < steps; ++s) {
+      parallel_for(panels * tiles, grain(work), [&](int64_t first, int64_t last) {
+        for (int64_t i = first; i < last; ++i) f(s, i / tiles, i % tiles);
+      });
+    }
   }
 };
 
@@ -231,22 +244,19 @@ void forward(In weight, In h0, In c0, bool reverse, Out gates_out, Out c_out, Ou
   const Panels<T> panels = panels_by_gate<T>(weight, hidden);
   const Plan plan = Plan::make<T>(steps, batch, hidden, kLanes<T>, hidden);
   const Series<T> gates(gates_out), c(c_out), h(h_out);
-  Rows<T> h_last = Series<T>(h0).at(0), c_last = Series<T>(c0).at(0);
-  for (int64_t s = 0; s < steps; ++s) {
-    const int64_t t = reverse ? steps - 1 - s : s;
-    const Rows<T> gates_t = gates.at(t), c_t = c.at(t), h_t = h.at(t);
-    plan.each([&](int64_t p, int64_t tile) {
-      HWY_ALIGN T products[kRowTile * kWidth<T>];
-      const int64_t row = plan.begin(tile), rows = plan.rows(tile);
-      if (h_last.data) {
-        product<T>(h_last.at(row, 0), h_last.stride, rows, panels.panel(p), hidden, products);
-      } else {
-        std::fill(products, products + rows * kWidth<T>, T(0));
-      }
-      cells(products, rows, row, p * kLanes<T>, hidden, keep, gates_t, c_last, c_t, h_t);
-    });
-    h_last = h_t, c_last = c_t;
-  }
+  const Rows<T> h_first = Series<T>(h0).at(0), c_first = Series<T>(c0).at(0);
+  plan.each([&](int64_t s, int64_t p, int64_t tile) {
+    HWY_ALIGN T products[kRowTile * kWidth<T>];
+    const int64_t t = reverse ? steps - 1 - s : s, before = reverse ? t + 1 : t - 1;
+    const Rows<T> h_last = s == 0 ? h_first : h.at(before), c_last = s == 0 ? c_first : c.at(before);
+    const int64_t row = plan.begin(tile), rows = plan.rows(tile);
+    if (h_last.data) {
+      product<T>(h_last.at(row, 0), h_last.stride, rows, panels.panel(p), hidden, products);
+    } else {
+      std::fill(products, products + rows * kWidth<T>, T(0));
+    }
+    cells(products, rows, row, p * kLanes<T>, hidden, keep, gates.at(t), c_last, c.at(t), h.at(t));
+  });
 }
 
 // --- backward
@@ -340,30 +350,29 @@ void backward(In weight, In c0, In gates_in, In c_in, In dh_in, In dh_n, In dc_n
   const Scratch<T> sums(plan.tiles * 4 * hidden);  // of the biases, for each tile of rows
   std::fill(sums.data(), sums.data() + plan.tiles * 4 * hidden, T(0));
 
-  Rows<T> next;
-  for (int64_t s = steps - 1; s >= 0; --s) {
-    const int64_t t = reverse ? steps - 1 - s : s, before = reverse ? t + 1 : t - 1;
+  plan.each([&](int64_t back, int64_t p, int64_t tile) {
+    HWY_ALIGN T dh_next[kRowTile * kWidth<T>];
+    const int64_t s = steps - 1 - back, t = reverse ? back : s, before = reverse ? t + 1 : t - 1;
     const Step<T> step{gates.at(t), c.at(t), s > 0 ? c.at(before) : first_c, dh.at(t), dsums.at(t), dc};
-    plan.each([&](int64_t p, int64_t tile) {
-      HWY_ALIGN T dh_next[kRowTile * kWidth<T>];
-      const int64_t row = plan.begin(tile), rows = plan.rows(tile), first = p * kWidth<T>;
-      if (next.data) {
-        product<T>(next.at(row, 0), next.stride, rows, panels.panel(p), 4 * hidden, dh_next);
-      } else {
-        std::fill(dh_next, dh_next + rows * kWidth<T>, T(0));
-        if (last_dh.data)
-          copy_rows(last_dh.at(row, first), last_dh.stride, rows, std::min(kWidth<T>, hidden - first),
-                    dh_next, kWidth<T>);
-      }
-      for (int64_t unit = first; unit < std::min(first + kWidth<T>, hidden); unit += kLanes<T>)
-        cell_gradients(step, dh_next + (unit - first), rows, row, unit, hidden,
-                       sums.data() + tile * 4 * hidden);
-    });
-    next = step.dsums;
-  }
+    const int64_t row = plan.begin(tile), rows = plan.rows(tile), first = p * kWidth<T>;
+    if (back > 0) {
+      const Rows<T> next = dsums.at(reverse ? t - 1 : t + 1);
+      product<T>(next.at(row, 0), next.stride, rows, panels.panel(p), 4 * hidden, dh_next);
+    } else {
+      std::fill(dh_next, dh_next + rows * kWidth<T>, T(0));
+      if (last_dh.data)
+        copy_rows(last_dh.at(row, first), last_dh.stride, rows, std::min(kWidth<T>, hidden - first), dh_next,
+                  kWidth<T>);
+    }
+    for (int64_t unit = first; unit < std::min(first + kWidth<T>, hidden); unit += kLanes<T>)
+      cell_gradients(step, dh_next + (unit - first), rows, row, unit, hidden,
+                     sums.data() + tile * 4 * hidden);
+  });
   if (dh0.defined()) {
-    const Rows<T> to = Series<T>(dh0).at(0);
-    plan.each([&](int64_t p, int64_t tile) {
+    const Rows<T> to = Series<T>(dh0).at(0), next = dsums.at(reverse ? steps - 1 : 0);
+    Plan last = plan;
+    last.steps = 1;
+    last.each([&](int64_t, int64_t p, int64_t tile) {
       HWY_ALIGN T result[kRowTile * kWidth<T>];
       const int64_t row = plan.begin(tile), rows = plan.rows(tile), first = p * kWidth<T>;
       product<T>(next.at(row, 0), next.stride, rows, panels.panel(p), 4 * hidden, result);

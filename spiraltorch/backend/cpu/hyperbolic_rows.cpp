@@ -40,7 +40,8 @@ void store_numbers(const double* from, int64_t begin, int64_t count, void* to) {
 void load_rows(const RowSource& source, int64_t size, int64_t begin, int64_t count, const void** row) {
   const char* data = static_cast<const char*>(source.data);
   if (const int64_t stride = source.offsets.stride(); stride >= 0) {
-    for (int64_t r = 0; r < count; ++r) row[r] = data + (begin + r) * stride * size;
+    const char* at = data + begin * stride * size;
+    for (int64_t r = 0; r < count; ++r, at += stride * size) row[r] = at;
   } else {
     int64_t offsets[kRowBlock];
     source.offsets.fill(begin, count, offsets);

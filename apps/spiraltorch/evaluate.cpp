@@ -1,4 +1,4 @@
-// spiraltorch evaluate: the accuracy of a run's model on the test images.
+// spiraltorch evaluate: how well a run's model does on the test images, class by class.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -6,24 +6,56 @@
 #include <memory>
 
 #include "apps/spiraltorch/command.h"
+#include "apps/spiraltorch/models.h"
+#include "apps/spiraltorch/run_folder.h"
 #include "apps/spiraltorch/task.h"
 #include "spiraltorch/core/parallel.h"
-#include "spiraltorch/io/safetensors.h"
 
 namespace tool {
 namespace {
 
-void run(const std::string& folder, const std::string& data) {
-  const RunFolder run_folder(folder);
-  Config config = run_folder.load_config();
+// "98.12 %", or "-" where there is nothing to divide by.
+std::string percent(int64_t part, int64_t whole) {
+  return whole > 0 ? fmt::format("{:.2f} %", 100 * static_cast<double>(part) / static_cast<double>(whole))
+                   : "-";
+}
+
+void print_classes(const Score& score, int64_t classes) {
+  const auto count = [&](int64_t truth, int64_t predicted) {
+    return score.counts[static_cast<size_t>(truth * classes + predicted)];
+  };
+  const int64_t largest = *std::max_element(score.counts.begin(), score.counts.end());
+  const size_t width = std::max<size_t>(3, fmt::format("{}", std::max(largest, classes - 1)).size());
+
+  fmt::print("\nconfusion (rows: true class, columns: predicted)\n{:>6}", "");
+  for (int64_t c = 0; c < classes; ++c) fmt::print(" {:>{}}", c, width);
+  for (int64_t truth = 0; truth < classes; ++truth) {
+    fmt::print("\n{:>6}", truth);
+    for (int64_t c = 0; c < classes; ++c) fmt::print(" {:>{}}", count(truth, c), width);
+  }
+  fmt::print("\n\n{:>6} {:>7} {:>10} {:>10}\n", "class", "images", "precision", "recall");
+  for (int64_t c = 0; c < classes; ++c) {
+    int64_t images = 0, predicted = 0;
+    for (int64_t other = 0; other < classes; ++other) {
+      images += count(c, other);
+      predicted += count(other, c);
+    }
+    fmt::print("{:>6} {:>7} {:>10} {:>10}\n", c, images, percent(count(c, c), predicted),
+               percent(count(c, c), images));
+  }
+}
+
+void run(const std::string& path, const std::string& data) {
+  const RunFolder folder(path);
+  Config config = folder.load_config();
   if (!data.empty()) config.data = data;
   st::set_num_threads(std::max(config.threads, 1));
-  st::nn::Sequential model = make_model(config);
-  model.load_state_dict(st::io::load_safetensors(run_folder.model_file().string()));
+  st::nn::Sequential model = load_model(config, folder.model_file());
   const st::data::GreyImages test = load_data(config, st::data::Split::test);
   check_fits(config, test);
   const Score result = score(model, config, test);
   fmt::print("test loss: {:.4f}\ntest accuracy: {:.2f} %\n", result.loss, 100 * result.accuracy);
+  print_classes(result, config.classes);
 }
 
 }  // namespace

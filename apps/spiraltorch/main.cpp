@@ -1,5 +1,6 @@
-// spiraltorch: trains and evaluates networks from the command line.
-// Exit codes: 0, 2 for a wrong call, 1 for what failed while running. An error is one line on standard error.
+// spiraltorch: trains, evaluates and explains networks from the command line.
+// Exit codes: 0, 2 for a wrong call, 1 for what failed while running, 130 after Ctrl-C. An error is one line
+// on standard error.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
@@ -17,8 +18,13 @@ int main(int argc, char** argv) {
   app.get_formatter()->column_width(34);
   tool::add_train(app);
   tool::add_evaluate(app);
+  tool::add_explain(app);
+  tool::add_inspect(app);
+  tool::add_summary(app);
   try {
     app.parse(argc, argv);
+  } catch (const tool::Exit& exit) {
+    return exit.code;
   } catch (const CLI::Success& asked) {  // --help and --version
     return app.exit(asked);
   } catch (const CLI::ParseError& error) {

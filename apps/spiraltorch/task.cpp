@@ -1,4 +1,4 @@
-// Data, model and score: what train and evaluate must agree on.
+// Data and scores: what the commands must agree on.
 #include "apps/spiraltorch/task.h"
 
 #include <array>
@@ -8,11 +8,6 @@
 
 #include "spiraltorch/core/check.h"
 #include "spiraltorch/core/modes.h"
-#include "spiraltorch/nn/activation.h"
-#include "spiraltorch/nn/batch_norm.h"
-#include "spiraltorch/nn/flatten.h"
-#include "spiraltorch/nn/linear.h"
-#include "spiraltorch/ops/compare.h"
 #include "spiraltorch/ops/loss.h"
 #include "spiraltorch/ops/reduce.h"
 
@@ -49,29 +44,16 @@ void describe_data(Config& config, const st::data::GreyImages& train) {
 void check_fits(const Config& config, const st::data::GreyImages& data) {
   const int64_t height = data.images().size(1), width = data.images().size(2);
   st::check<st::ValueError>(height == config.height && width == config.width,
-                            "the test images are {} x {}, but the model is made for {} x {}", height, width,
+                            "the images are {} x {}, but the model is made for {} x {}", height, width,
                             config.height, config.width);
   const int64_t largest = st::max(data.labels()).item<int64_t>();
-  st::check<st::ValueError>(largest < config.classes, "a test label is {}, but the training labels end at {}",
-                            largest, config.classes - 1);
+  st::check<st::ValueError>(largest < config.classes,
+                            "a label is {}, but the labels that the model is made for end at {}", largest,
+                            config.classes - 1);
 }
 
 st::data::Normalize normalize(const Config& config) {
   return st::data::Normalize(config.mean, config.deviation);
-}
-
-st::nn::Sequential make_model(const Config& config) {
-  st::check<st::ValueError>(config.model == "mlp", "there is no model \"{}\"; there is mlp", config.model);
-  constexpr int64_t kHidden = 512;
-  // Braces: C++ then makes the layers from the first to the last, and each seed gives PyTorch's weights.
-  return st::nn::Sequential{st::nn::Flatten(),
-                            st::nn::Linear("fc1", config.height * config.width, kHidden),
-                            st::nn::BatchNorm1d("bn1", kHidden),
-                            st::nn::ReLU(),
-                            st::nn::Linear("fc2", kHidden, kHidden),
-                            st::nn::BatchNorm1d("bn2", kHidden),
-                            st::nn::ReLU(),
-                            st::nn::Linear("fc3", kHidden, config.classes)};
 }
 
 Score score(st::nn::Layer& model, const Config& config, const st::data::GreyImages& data) {
@@ -80,8 +62,7 @@ Score score(st::nn::Layer& model, const Config& config, const st::data::GreyImag
   const st::data::Normalize transform = normalize(config);
   const bool was_training = model.training();
   model.eval();
-  double loss = 0;
-  int64_t right = 0;
+  Score score{.counts = std::vector<int64_t>(static_cast<size_t>(config.classes * config.classes))};
   std::vector<int64_t> indices(static_cast<size_t>(data.size()));
   std::iota(indices.begin(), indices.end(), 0);
   for (int64_t at = 0; at < data.size(); at += kBatch) {
@@ -89,12 +70,18 @@ Score score(st::nn::Layer& model, const Config& config, const st::data::GreyImag
     const auto [x, y] =
         data.get_batch(std::span(indices).subspan(static_cast<size_t>(at), static_cast<size_t>(n)));
     const Tensor logits = model(transform(x));
-    loss += st::cross_entropy(logits, y, {.reduction = st::Reduction::sum}).item<double>();
-    right += (logits.argmax(1) == y).sum().item<int64_t>();
+    score.loss += st::cross_entropy(logits, y, {.reduction = st::Reduction::sum}).item<double>();
+    const std::vector<int64_t> truth = y.to_vector<int64_t>(),
+                               predicted = logits.argmax(1).to_vector<int64_t>();
+    for (size_t i = 0; i < truth.size(); ++i) {
+      ++score.counts[static_cast<size_t>(truth[i] * config.classes + predicted[i])];
+      score.accuracy += truth[i] == predicted[i] ? 1 : 0;
+    }
   }
   model.set_training(was_training);
-  const double count = static_cast<double>(data.size());
-  return {loss / count, static_cast<double>(right) / count};
+  score.loss /= static_cast<double>(data.size());
+  score.accuracy /= static_cast<double>(data.size());
+  return score;
 }
 
 }  // namespace tool

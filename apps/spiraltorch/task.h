@@ -1,12 +1,13 @@
-// What the commands share: the data that a configuration names, the model it makes, and how well that does.
+// What the commands share: the data that a configuration names, and how well a model does on it.
 #pragma once
 
-#include <span>
+#include <cstdint>
+#include <vector>
 
-#include "apps/spiraltorch/run_folder.h"
+#include "apps/spiraltorch/config.h"
 #include "spiraltorch/data/mnist.h"
 #include "spiraltorch/data/normalize.h"
-#include "spiraltorch/nn/sequential.h"
+#include "spiraltorch/nn/module.h"
 
 namespace tool {
 
@@ -22,12 +23,10 @@ void check_fits(const Config& config, const st::data::GreyImages& data);
 /// Pixels to mean 0 and deviation 1 over the training images.
 st::data::Normalize normalize(const Config& config);
 
-/// The model that --model names. mlp: height*width - 512 - 512 - classes, with BatchNorm1d and ReLU.
-st::nn::Sequential make_model(const Config& config);
-
 struct Score {
-  double loss;
-  double accuracy;  // 0..1
+  double loss = 0;
+  double accuracy = 0;          // 0..1
+  std::vector<int64_t> counts;  // classes x classes: how often the row's class was taken for the column's
 };
 
 /// Mean loss and accuracy over the data set, in evaluation mode, which is left as it was.

@@ -1,147 +1,264 @@
-// spiraltorch train: trains a model on images and writes a run's folder.
+// spiraltorch train: trains a model on images, and goes on with a training that was stopped.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
 #include <cmath>
+#include <cstdlib>
 #include <limits>
 #include <memory>
-#include <numbers>
+#include <optional>
+#include <utility>
 
+#include "apps/spiraltorch/cam_sheet.h"
 #include "apps/spiraltorch/command.h"
+#include "apps/spiraltorch/models.h"
 #include "apps/spiraltorch/progress.h"
+#include "apps/spiraltorch/run_folder.h"
+#include "apps/spiraltorch/stop_signal.h"
 #include "apps/spiraltorch/task.h"
+#include "apps/spiraltorch/trainer.h"
+#include "spiraltorch/core/check.h"
 #include "spiraltorch/core/parallel.h"
-#include "spiraltorch/core/random.h"
-#include "spiraltorch/data/data_loader.h"
+#include "spiraltorch/io/event_file.h"
 #include "spiraltorch/io/safetensors.h"
-#include "spiraltorch/ops/compare.h"
-#include "spiraltorch/ops/loss.h"
-#include "spiraltorch/ops/reduce.h"
-#include "spiraltorch/optim/adam.h"
 
 namespace tool {
 namespace {
 
-using st::Tensor;
+constexpr double kSaveEvery = 30;    // seconds between checkpoints in an epoch
+constexpr int64_t kEventEvery = 10;  // steps between points of the curves
+constexpr int64_t kCamImages = 16;   // in gradcam.png
 
 struct Request {
   Config config;
+  std::optional<double> lr;
+  std::optional<int64_t> warmup;
   std::string out;
-  bool overwrite = false;
+  bool overwrite = false, resume = false;
 };
 
-// The rate falls along half a cosine, from lr in the first step to 0 after the last.
-double cosine_rate(double lr, int64_t step, int64_t steps) {
-  return lr * (1 + std::cos(std::numbers::pi * static_cast<double>(step) / static_cast<double>(steps))) / 2;
+void save(const RunFolder& folder, Trainer& trainer, st::io::EventFile& events) {
+  events.flush();
+  trainer.place().metrics_bytes = file_size(folder.metrics_file());
+  trainer.place().events_bytes = file_size(folder.events_file());
+  st::io::save_safetensors(folder.model_file(), trainer.model().state_dict());
+  st::io::save_safetensors(folder.checkpoint_file(), trainer.state());
+}
+
+// What was asked, completed by what the model and the data say.
+void settle(Request& request, const st::data::GreyImages& train) {
+  Config& config = request.config;
+  if (config.epochs == 0) config.epochs = model_kind(config.model).epochs;
+  config.lr = request.lr.value_or(default_lr(config.mode, config.rule));
+  describe_data(config, train);
+  st::check<st::ValueError>(config.batch <= train.size(),
+                            "train: --batch is {}, expected 2 to {}, the number of training images",
+                            config.batch, train.size());
+  const int64_t steps = train.size() / config.batch * config.epochs;
+  config.warmup = request.warmup.value_or(steps / 10);
+  st::check<st::ValueError>(config.warmup < steps,
+                            "train: --warmup is {}, expected less than {}, the steps of the run",
+                            config.warmup, steps);
+}
+
+// The rest of the epoch, then the test images. Throws Exit when a signal asked to stop.
+void train_epoch(const RunFolder& folder, const Config& config, Trainer& trainer, st::io::EventFile& events,
+                 const st::data::GreyImages& test_images) {
+  Place& place = trainer.place();
+  ProgressBar bar(fmt::format("epoch {}/{}", place.epoch, config.epochs), trainer.batches());
+  Stopwatch since_save;
+  while (trainer.step()) {
+    const double rate = static_cast<double>(place.seen) / place.epoch_seconds;
+    bar.update(place.batch, fmt::format("loss {:.4f}, accuracy {:.2f} %, {:.0f} images/s", place.loss(),
+                                        100 * place.accuracy(), rate));
+    if (place.step % kEventEvery == 0) {
+      events.add_scalar("train/loss", trainer.last_loss(), place.step);
+      events.add_scalar("train/accuracy", trainer.last_accuracy(), place.step);
+      events.add_scalar("rate", trainer.rate(), place.step);
+      events.add_scalar("scale", trainer.scale(), place.step);
+      if (config.mode == "hypergrad") {
+        events.add_scalar("ball_radius", ball_radius(trainer.model()), place.step);
+      }
+    }
+    if (const int signal = StopSignal::received(); signal != 0) {
+      save(folder, trainer, events);
+      bar.finish(fmt::format("stopped after step {} of {}; to go on: spiraltorch train --resume --out {}",
+                             place.step, trainer.batches() * config.epochs, folder.path().string()));
+      throw Exit{128 + signal};
+    }
+    if (since_save.seconds() > kSaveEvery) {
+      save(folder, trainer, events);
+      since_save = Stopwatch();
+    }
+  }
+  const Score test = score(trainer.model(), config, test_images);
+  events.add_scalar("test/loss", test.loss, place.step);
+  events.add_scalar("test/accuracy", test.accuracy, place.step);
+  const double rate = static_cast<double>(place.seen) / place.epoch_seconds;
+  folder.append_metrics({.epoch = place.epoch,
+                         .train_loss = place.loss(),
+                         .train_accuracy = place.accuracy(),
+                         .test_loss = test.loss,
+                         .test_accuracy = test.accuracy,
+                         .seconds = place.epoch_seconds,
+                         .images_per_second = rate,
+                         .lr = trainer.rate()});
+  bar.finish(
+      fmt::format("epoch {}/{}  loss {:.4f}, accuracy {:.2f} %, test accuracy {:.2f} %, {:.0f} images/s, {}",
+                  place.epoch, config.epochs, place.loss(), 100 * place.accuracy(), 100 * test.accuracy, rate,
+                  duration_text(place.epoch_seconds)));
+  trainer.next_epoch();
+  save(folder, trainer, events);
+}
+
+// Where a run was left; a run that was killed before its first checkpoint begins anew.
+void load_checkpoint(const RunFolder& folder, Trainer& trainer) {
+  if (file_size(folder.checkpoint_file()) > 0) {
+    const st::StateDict state = st::io::load_safetensors(folder.checkpoint_file());
+    try {
+      trainer.load_state(state);
+    } catch (const st::Error& error) {
+      st::fail<st::IoError>("train: {} is no checkpoint of this run: {}", folder.checkpoint_file(),
+                            error.what());
+    }
+  }
+  cut_file(folder.metrics_file(), trainer.place().metrics_bytes);
+  cut_file(folder.events_file(), trainer.place().events_bytes);
 }
 
 void run(Request request) {
   Config& config = request.config;
+  const RunFolder folder(request.out.empty() ? "runs/" + config.model : request.out);
+  if (request.resume) {
+    const std::string data = config.data;
+    config = folder.load_config();
+    if (!data.empty()) config.data = data;
+  } else if (config.data.empty()) {
+    config.data = "mnist";
+  }
   if (config.threads == 0) config.threads = st::num_threads();
   st::set_num_threads(config.threads);
-  const RunFolder folder(request.out.empty() ? "runs/" + config.model : request.out);
 
   st::data::GreyImages train_images = load_data(config, st::data::Split::train);
   const st::data::GreyImages test_images = load_data(config, st::data::Split::test);
-  describe_data(config, train_images);
-  check_fits(config, test_images);
-  st::check<st::ValueError>(config.batch <= train_images.size() && config.batch >= 2,
-                            "train: --batch is {}, expected 2 to {}, the number of training images",
-                            config.batch, train_images.size());
-  folder.create(request.overwrite);
-  folder.save_config(config);
-
-  st::manual_seed(config.seed);
-  st::nn::Sequential model = make_model(config);
-  st::optim::Adam optimizer(model.parameters(), {.lr = config.lr});
-  const int64_t images = train_images.size();
-  st::data::DataLoader loader(st::data::map(std::move(train_images), normalize(config)),
-                              {.batch_size = config.batch, .shuffle = true, .workers = 1, .drop_last = true});
-  const int64_t steps = loader.size() * config.epochs;
-  fmt::print("{}: {} parameters; {} training and {} test images; {} threads; seed {}\n", config.model,
-             model.num_parameters(), images, test_images.size(), config.threads, config.seed);
-
-  double training_seconds = 0;
-  Score test{};
-  for (int64_t epoch = 1, step = 0; epoch <= config.epochs; ++epoch) {
-    const Stopwatch watch;
-    ProgressBar bar(fmt::format("epoch {}/{}", epoch, config.epochs), loader.size());
-    double loss_sum = 0;
-    int64_t seen = 0, right = 0;
-    for (const auto& [x, y] : loader) {
-      optimizer.set_lr(cosine_rate(config.lr, step++, steps));
-      const Tensor logits = model(x);
-      const Tensor loss = st::cross_entropy(logits, y);
-      optimizer.zero_grad();
-      loss.backward();
-      optimizer.step();
-
-      loss_sum += loss.item<double>() * static_cast<double>(y.numel());
-      right += (logits.detach().argmax(1) == y).sum().item<int64_t>();
-      seen += y.numel();
-      st::check<st::ValueError>(std::isfinite(loss_sum),
-                                "train: the loss is not finite at step {}; try a smaller --lr than {}", step,
-                                config.lr);
-      const double n = static_cast<double>(seen);
-      bar.update(seen / config.batch,
-                 fmt::format("loss {:.4f}, accuracy {:.2f} %, {:.0f} images/s", loss_sum / n,
-                             100 * static_cast<double>(right) / n, n / watch.seconds()));
-    }
-    const double seconds = watch.seconds(), n = static_cast<double>(seen);
-    training_seconds += seconds;
-    test = score(model, config, test_images);
-    folder.append_metrics({.epoch = epoch,
-                           .train_loss = loss_sum / n,
-                           .train_accuracy = static_cast<double>(right) / n,
-                           .test_loss = test.loss,
-                           .test_accuracy = test.accuracy,
-                           .seconds = seconds,
-                           .images_per_second = n / seconds,
-                           .lr = optimizer.lr()});
-    bar.finish(fmt::format(
-        "epoch {}/{}  loss {:.4f}, accuracy {:.2f} %, test accuracy {:.2f} %, {:.0f} images/s, {}", epoch,
-        config.epochs, loss_sum / n, 100 * static_cast<double>(right) / n, 100 * test.accuracy, n / seconds,
-        duration_text(seconds)));
+  if (request.resume) {
+    check_fits(config, train_images);
+  } else {
+    settle(request, train_images);
   }
-  st::io::save_safetensors(folder.model_file().string(), model.state_dict());
-  fmt::print("test accuracy: {:.2f} %\ntraining time: {}\nfiles: {}, {}, {}\n", 100 * test.accuracy,
-             duration_text(training_seconds), folder.model_file().string(), folder.config_file().string(),
-             folder.metrics_file().string());
+  check_fits(config, test_images);
+  if (!request.resume) {
+    folder.create(request.overwrite);
+    folder.save_config(config);
+  }
+
+  const int64_t images = train_images.size();
+  Trainer trainer(config, std::move(train_images));
+  if (request.resume) load_checkpoint(folder, trainer);
+  st::io::EventFile events(folder.events_file());
+  fmt::print("{}: {} parameters; {} training and {} test images; {} threads; seed {}\n", config.model,
+             trainer.model().num_parameters(), images, test_images.size(), config.threads, config.seed);
+  fmt::print("{}, {} at {}, warm-up {} of {} steps; amp {}\n",
+             config.mode == "hypergrad" ? fmt::format("hypergrad({})", config.curvature) : config.mode,
+             config.rule, config.lr, config.warmup, trainer.batches() * config.epochs, config.amp);
+  if (trainer.place().step > 0) fmt::print("goes on after step {}\n", trainer.place().step);
+  {
+    const StopSignal stop_signal;
+    while (trainer.place().epoch <= config.epochs) train_epoch(folder, config, trainer, events, test_images);
+  }
+  const Score test = score(trainer.model(), config, test_images);
+  const bool pictures = *model_kind(config.model).cam_layer != '\0';
+  if (pictures) {
+    save_cam_sheet(folder.cam_file(), trainer.model(), config, test_images, kCamImages, "");
+  }
+  fmt::print("test accuracy: {:.2f} %\ntraining time: {}\nfiles: {}, {}, {}, {}{}\n", 100 * test.accuracy,
+             duration_text(trainer.place().seconds), folder.model_file(), folder.config_file(),
+             folder.metrics_file(), folder.events_file(), pictures ? ", " + folder.cam_file() : "");
 }
 
 }  // namespace
 
 void add_train(CLI::App& app) {
+  // CLI::Range lets "nan" through: nothing is below or above it.
+  const CLI::Validator finite(
+      [](std::string& text) {
+        return std::isfinite(std::strtod(text.c_str(), nullptr)) ? std::string() : text + " is not finite";
+      },
+      "");
   CLI::App* command =
       app.add_subcommand("train", "Train a model on images of handwritten digits, or your own");
   auto request = std::make_shared<Request>();
   Config& config = request->config;
+  config.data.clear();
   constexpr int64_t kMany = std::numeric_limits<int32_t>::max();
-  command->add_option("--data", config.data, "mnist (from scripts/get-data), or a folder of IDX files")
-      ->type_name("mnist|DIR")
+  std::vector<std::string> names;
+  std::string summaries, epochs;
+  for (const ModelKind& kind : model_kinds()) {
+    names.emplace_back(kind.name);
+    summaries += fmt::format("{}{}: {}", summaries.empty() ? "" : "; ", kind.name, kind.summary);
+    epochs += fmt::format("{}{} {}", epochs.empty() ? "" : ", ", kind.name, kind.epochs);
+  }
+  command
+      ->add_option("--data", config.data,
+                   "mnist (from scripts/get-data; the default), or a folder of IDX files")
+      ->type_name("mnist|DIR");
+  std::vector<CLI::Option*> settings;  // what --resume takes from the run instead
+  const auto setting = [&](CLI::Option* option) {
+    settings.push_back(option);
+    return option;
+  };
+  setting(command->add_option("--model", config.model, summaries))
+      ->check(CLI::IsMember(names))
       ->capture_default_str();
-  command->add_option("--model", config.model, "The network")
-      ->check(CLI::IsMember({"mlp"}))
-      ->capture_default_str();
-  command->add_option("--epochs", config.epochs, "Passes over the training images")
-      ->check(CLI::Range(int64_t{1}, kMany))
-      ->capture_default_str();
-  command->add_option("--batch", config.batch, "Images in a step")
+  setting(
+      command->add_option("--epochs", config.epochs, "Passes over the training images; by default " + epochs))
+      ->check(CLI::Range(int64_t{1}, kMany));
+  setting(command->add_option("--batch", config.batch, "Images in a step"))
       ->check(CLI::Range(int64_t{2}, kMany))
       ->capture_default_str();
-  command
-      ->add_option("--lr", config.lr, "Adam's learning rate at the start; it falls to 0 along half a cosine")
+  setting(command->add_option("--mode", config.mode,
+                              "The geometry of a step: in hypergrad the rows of weights are points "
+                              "of the ball, and the model ends in a hyperbolic head"))
+      ->check(CLI::IsMember({"euclidean", "realgrad", "hypergrad"}))
+      ->capture_default_str();
+  setting(command->add_option("--curvature", config.curvature, "Of hypergrad's ball, below 0"))
+      ->check(CLI::Range(-1e6, -1e-6))
+      ->check(finite)
+      ->capture_default_str();
+  setting(command->add_option("--rule", config.rule, "How a step uses the gradient"))
+      ->check(CLI::IsMember({"plain", "momentum", "adam"}))
+      ->capture_default_str();
+  setting(command->add_option("--lr", request->lr,
+                              "The rate at the end of the warm-up; it falls to 1 % of it along a "
+                              "cosine. By default what suits mode and rule"))
       ->check(CLI::Range(1e-12, 1e3))
+      ->check(finite);
+  setting(command->add_option("--warmup", request->warmup,
+                              "Steps in which the rate rises; by default a tenth of all"))
+      ->check(CLI::Range(int64_t{0}, kMany));
+  setting(command->add_option("--amp", config.amp, "bf16: matrix products in 16 bits"))
+      ->check(CLI::IsMember({"off"}))
       ->capture_default_str();
-  command->add_option("--seed", config.seed, "Seed of the weights and of the order of images")
+  setting(command->add_option("--seed", config.seed, "Seed of the weights and of the order of images"))
       ->capture_default_str();
-  command->add_option("--threads", config.threads, "Threads to compute with; 0: one for every processor")
+  setting(
+      command->add_option("--threads", config.threads, "Threads to compute with; 0: one for every processor"))
       ->check(CLI::Range(0, 4096))
       ->capture_default_str();
   command->add_option("--out", request->out, "Folder for the results; runs/MODEL by default")
       ->type_name("DIR");
-  command->add_flag("--overwrite", request->overwrite, "Replace a run that --out holds already");
-  command->callback([request] { run(*request); });
+  setting(command->add_flag("--overwrite", request->overwrite, "Replace a run that --out holds already"));
+  command->add_flag("--resume", request->resume,
+                    "Go on with the run in --out, with its own settings, from its last checkpoint");
+  command->callback([request, settings] {
+    for (const CLI::Option* option : settings) {
+      if (request->resume && option->count() > 0) {
+        throw CLI::ValidationError("--resume",
+                                   "goes on with the run's own settings; leave out " + option->get_name());
+      }
+    }
+    run(*request);
+  });
 }
 
 }  // namespace tool

@@ -1,5 +1,5 @@
 // Reads the bytes as the config.json of a run.
-#include "apps/spiraltorch/run_folder.h"
+#include "apps/spiraltorch/config.h"
 #include "spiraltorch/core/error.h"
 #include "tests/fuzz/fuzz.h"
 

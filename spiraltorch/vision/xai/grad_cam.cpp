@@ -9,6 +9,7 @@
 #include "spiraltorch/autograd/engine.h"
 #include "spiraltorch/core/check.h"
 #include "spiraltorch/core/modes.h"
+#include "spiraltorch/nn/lstm.h"
 #include "spiraltorch/ops/activation.h"
 #include "spiraltorch/ops/arithmetic.h"
 #include "spiraltorch/ops/copy.h"
@@ -59,14 +60,20 @@ class Hook {
 
 // How a layer's output is an activation (c, h, w) or (N, c, h, w).
 enum class Form {
-  maps,      // it is one
-  rows,      // (N, c, l), each a map of one row
-  sequence,  // (T, hidden)
-  features,  // (N, c), each a map of one pixel
+  maps,             // it is one
+  batch_sequences,  // (N, T, hidden)
+  time_sequences,   // (T, N, hidden)
+  rows,             // (N, c, l), each a map of one row
+  sequence,         // (T, hidden)
+  features,         // (N, c), each a map of one pixel
 };
 
 Tensor as_activation(Form form, const Tensor& x) {
   switch (form) {
+    case Form::batch_sequences:
+      return unsqueeze(transpose(x, 1, 2), -1);
+    case Form::time_sequences:
+      return unsqueeze(permute(x, {1, 2, 0}), -1);
     case Form::rows:
       return unsqueeze(x, -2);
     case Form::sequence:
@@ -79,8 +86,11 @@ Tensor as_activation(Form form, const Tensor& x) {
 }
 
 // `batch`: x and the logits have one.
-Form form_of(const Tensor& output, const Tensor& logits, bool batch) {
+Form form_of(const nn::Module& layer, const Tensor& output, const Tensor& logits, bool batch) {
   const int dims = output.dim();
+  if (const auto* lstm = dynamic_cast<const nn::Lstm*>(&layer); lstm != nullptr && dims == 3) {
+    return lstm->options().batch_first ? Form::batch_sequences : Form::time_sequences;
+  }
   if (batch && dims == 3) return Form::rows;
   if (batch && dims == 2 && output.size(0) == logits.size(0) && output.size(0) > 1) return Form::features;
   if (dims == 2) return Form::sequence;
@@ -188,12 +198,14 @@ Tensor GradCam::operator()(const Tensor& x, std::optional<int64_t> class_index) 
   if (!gradient.defined()) gradient = zeros_like(output);
   const NoGradGuard no_grad;
   const bool batch = logits.dim() == 2 && x.dim() > 2;
-  const Form form = form_of(output, logits, batch);
+  const Form form = form_of(*layer_, output, logits, batch);
   const Tensor activation = as_activation(form, output.detach()), g = as_activation(form, gradient);
   Tensor map = attribute(activation, g, GradCamConfig(activation.size(-2), activation.size(-1)));
   // One sequence of a batch of one image is a batch of maps again.
   if (batch && map.dim() == 2) map = unsqueeze(map, 0);
-  const int64_t height = x.dim() < 2 || (form == Form::rows && x.dim() == 3) ? 1 : x.size(-2);
+  const bool rows = form == Form::rows && x.dim() == 3,
+             time_first = form == Form::time_sequences && x.dim() == 3;
+  const int64_t height = x.dim() < 2 || rows ? 1 : time_first ? x.size(0) : x.size(-2);
   map = resize_bilinear(map, height, x.dim() < 1 ? 1 : x.size(-1));
   return normalised(map, kEpsilon);  // the peak may have lain between pixels
 }

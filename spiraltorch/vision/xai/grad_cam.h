@@ -51,10 +51,12 @@ class GradCam {
   /// must give logits, (N, classes) or (classes).
   ///
   ///   x                    the layer's output                                        result
-  ///   (N, C, H, W)         (N, c, h, w)                                              (N, H, W)
+  ///   (N, C, H, W)         (N, c, h, w), or an Lstm's sequences, one an image            (N, H, W)
   ///   (C, H, W)            (c, h, w), or a sequence (T, hidden)                      (H, W)
   ///   (T, in)              a sequence (T, hidden)                                    (T, in)
   ///   (N, C, L)            (N, c, l)                                                 (N, 1, L)
+  ///   (N, T, in)           (N, T, hidden) of a batch-first Lstm                         (N, T, in)
+  ///   (T, N, in)           (T, N, hidden) of an Lstm                                     (N, T, in)
   /// A sequence (T, hidden) is an activation (hidden, T, 1): over an image that is read row by row, time runs
   /// down the rows. A feature without a place, (N, c) in a batch of N, is one of 1 x 1.
   ///

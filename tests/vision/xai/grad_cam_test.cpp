@@ -13,6 +13,7 @@
 #include "spiraltorch/nn/activation.h"
 #include "spiraltorch/nn/batch_norm.h"
 #include "spiraltorch/nn/linear.h"
+#include "spiraltorch/nn/lstm.h"
 #include "spiraltorch/ops/arithmetic.h"
 #include "spiraltorch/ops/compare.h"
 #include "spiraltorch/ops/copy.h"
@@ -283,6 +284,40 @@ TEST(GradCamSequence, TimeRunsDownTheRows) {
   EXPECT_EQ(map.shape(), Shape({3, 3}));
   const float top = std::tanh(2.f), middle = std::tanh(0.5f);
   expect_near(map, {0, 0, 0, middle / top, middle / top, middle / top, 1, 1, 1});
+}
+
+// One image, a batch of images by an Lstm of either order, and sequences: the same bands.
+TEST(GradCamSequence, AnLstmsOutputs) {
+  struct Net final : nn::Layer {
+    explicit Net(bool batch_first) : lstm("lstm", 6, 4, {.batch_first = batch_first}) {}
+    nn::Lstm lstm;
+    nn::Linear fc{"fc", 4, 3};
+    Tensor forward(const Tensor& x) override {
+      const bool first = lstm.options().batch_first;
+      const Tensor rows = x.dim() == 4 ? x.squeeze({1}) : x;  // (N, T, in)
+      if (x.dim() == 2) return fc(lstm(x).select(0, -1));
+      if (first) return fc(lstm(rows).select(1, -1));
+      return fc(lstm(x.dim() == 4 ? transpose(rows, 0, 1) : x).select(0, -1));
+    }
+    void visit(nn::Visitor& v) override { v(lstm), v(fc); }
+  };
+  manual_seed(1);
+  Net first(true), time(false);
+  time.load_state_dict(first.state_dict());
+  const Tensor x = randn({2, 1, 5, 6});
+  const Tensor maps = GradCam(first, first.lstm)(x, 1);
+  EXPECT_EQ(maps.shape(), Shape({2, 5, 6}));
+  EXPECT_EQ(maps[0].max().item<float>(), maps[0].select(1, 3).max().item<float>());  // bands of rows
+  expect_near(maps.select(2, 0), maps.select(2, 5).to_vector<float>(), 1e-7);
+  EXPECT_GT(maps.max().item<float>(), 0.99f);
+  const auto expected = maps.to_vector<float>();
+  const Tensor rows = x.squeeze({1});
+  expect_near(GradCam(first, first.lstm)(rows, 1), expected);
+  expect_near(GradCam(time, time.lstm)(x, 1), expected);
+  expect_near(GradCam(time, time.lstm)(transpose(rows, 0, 1), 1), expected);
+  const Tensor one = GradCam(time, time.lstm)(rows[1], 1);
+  EXPECT_EQ(one.shape(), Shape({5, 6}));
+  expect_near(one, {expected.begin() + 30, expected.end()});
 }
 
 }  // namespace

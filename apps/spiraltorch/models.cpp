@@ -1,0 +1,106 @@
+// The registry of models. All end in the same head: under hypergrad it is hyperbolic.
+#include "apps/spiraltorch/models.h"
+
+#include <fmt/format.h>
+
+#include <array>
+
+#include "spiraltorch/core/check.h"
+#include "spiraltorch/io/safetensors.h"
+#include "spiraltorch/nn/activation.h"
+#include "spiraltorch/nn/batch_norm.h"
+#include "spiraltorch/nn/flatten.h"
+#include "spiraltorch/nn/hyperbolic/mlr.h"
+#include "spiraltorch/nn/linear.h"
+#include "spiraltorch/nn/lstm.h"
+#include "spiraltorch/nn/zspace_batch_norm.h"
+#include "spiraltorch/ops/shape.h"
+
+namespace tool {
+namespace {
+
+namespace nn = st::nn;
+using st::Tensor;
+
+constexpr int64_t kHeadWidth = 128;
+
+// features -> 128 -> classes; in Z-space the 128 numbers are a point of the ball, and the logits its
+// distances from planes.
+void add_head(nn::Sequential& net, int64_t features, const Config& config) {
+  net.push_back(nn::Linear("fc", features, kHeadWidth));
+  if (config.mode == "hypergrad") {
+    net.push_back(nn::ZSpaceBatchNorm1d("zspace", kHeadWidth, config.curvature));
+    net.push_back(nn::hyperbolic::Mlr("head", kHeadWidth, config.classes, config.curvature));
+  } else {
+    net.push_back(nn::ReLU());
+    net.push_back(nn::Linear("head", kHeadWidth, config.classes));
+  }
+}
+
+nn::Sequential make_mlp(const Config& config) {
+  constexpr int64_t kHidden = 512;
+  // Braces: C++ then makes the layers from the first to the last, and each seed gives PyTorch's weights.
+  nn::Sequential net{nn::Flatten(),
+                     nn::Linear("fc1", config.height * config.width, kHidden),
+                     nn::BatchNorm1d("bn1", kHidden),
+                     nn::ReLU(),
+                     nn::Linear("fc2", kHidden, kHidden),
+                     nn::BatchNorm1d("bn2", kHidden),
+                     nn::ReLU()};
+  add_head(net, kHidden, config);
+  return net;
+}
+
+// (N, 1, H, W) as N sequences of H rows.
+struct Rows final : nn::Layer {
+  Tensor forward(const Tensor& x) override { return squeeze(x, {1}); }
+  void visit(nn::Visitor&) override {}
+};
+
+// (N, T, hidden) to what the sequence ended with.
+struct LastStep final : nn::Layer {
+  Tensor forward(const Tensor& x) override { return select(x, 1, -1); }
+  void visit(nn::Visitor&) override {}
+};
+
+nn::Sequential make_lstm(const Config& config) {
+  constexpr int64_t kHidden = 128;
+  nn::Sequential net{Rows(), nn::Lstm("lstm", config.width, kHidden, {.batch_first = true}), LastStep()};
+  add_head(net, kHidden, config);
+  return net;
+}
+
+constexpr std::array kKinds = {
+    ModelKind{"mlp", "two linear layers of 512 with BatchNorm1d and ReLU", 8, "", make_mlp},
+    ModelKind{"lstm", "the image as rows in time, 128 hidden", 5, "lstm", make_lstm},
+};
+
+}  // namespace
+
+std::span<const ModelKind> model_kinds() { return kKinds; }
+
+const ModelKind& model_kind(const std::string& name) {
+  std::string names;
+  for (const ModelKind& kind : kKinds) {
+    if (name == kind.name) return kind;
+    names += (names.empty() ? "" : ", ") + std::string(kind.name);
+  }
+  st::fail<st::ValueError>("there is no model \"{}\"; there are: {}", name, names);
+}
+
+nn::Sequential make_model(const Config& config) { return model_kind(config.model).make(config); }
+
+nn::Sequential load_model(const Config& config, const std::string& file) {
+  nn::Sequential model = make_model(config);
+  model.load_state_dict(st::io::load_safetensors(file));
+  return model;
+}
+
+double ball_radius(nn::Sequential& model) {
+  for (nn::Layer& layer : model) {
+    if (const auto* zspace = dynamic_cast<nn::ZSpaceBatchNorm1d*>(&layer)) return zspace->ball_radius();
+  }
+  return 0;
+}
+
+}  // namespace tool

@@ -155,6 +155,27 @@ TEST(Riemannian, TheMomentKeepsItsLength) {
   EXPECT_LT(max(abs(ball.inner(w, m, m) / length - 1)).item<double>(), 1e-9);
 }
 
+// From beside the boundary through the origin to the other side: w and the step all but cancel, and what is
+// left of their sum is less exact than its gap.
+TEST(Riemannian, AStepThroughTheOriginStaysInside) {
+  manual_seed(6);
+  for (DType dtype : {DType::float32, DType::float64}) {
+    for (int64_t d : {2, 40}) {
+      for (StepRule rule : {StepRule::plain, StepRule::momentum}) {
+        const PoincareBall ball(-1);
+        const Tensor u = randn({500, d}, dtype), distances = rand({500, 1}, dtype) * 34;
+        const Tensor w = geometry::expmap0(u / sqrt(sum(u * u, -1, keepdim)) * (distances * 0.5));
+        Tensor m;
+        for (int t = 0; t < 4; ++t) {
+          riemannian_step(ball, {.rule = rule, .lr = 1e3}, w, w * 1e9,
+                          {.m = rule == StepRule::plain ? nullptr : &m});
+          ASSERT_NO_THROW(ball.check_point(w)) << d << " " << t;
+        }
+      }
+    }
+  }
+}
+
 TEST(Riemannian, AnExplicitEuclideanIsTheFlatRule) {
   nn::Parameter a(tensor({{1.0, 2.0}}, DType::float64)), b = a;
   b.set_manifold(std::make_shared<Euclidean>());

@@ -1,7 +1,7 @@
 // The Riemannian step of ball rows: gradient, moments, geodesic and transport of the moment in one kernel.
 // Everything lies in the span of the row w, its gradient g and its moment m, so that three sweeps over a
 // block of rows in L1 do: inner products along rows; all scalars, one lane a row; combinations along rows.
-// A sweep between gives |W|^2 of W = w + tau s as it is stored, for near points must not cancel.
+// A sweep between gives |W|^2 and <w, W> of W = w + tau s as it is computed, for near points must not cancel.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "spiraltorch/backend/cpu/ball_step.cpp"
 #include "spiraltorch/backend/cpu/ball_step.h"
@@ -46,6 +46,7 @@ struct StepBuffers {
   RowBlock block;                          // row, dots
   HWY_ALIGN double path[3 * kRowBlock];    // W = path . (w, g, m)
   HWY_ALIGN double square[kRowBlock];      // |W|^2
+  HWY_ALIGN double along[kRowBlock];       // <w, W>
   HWY_ALIGN double point[2 * kRowBlock];   // the new point = point . (w, W)
   HWY_ALIGN double moment[3 * kRowBlock];  // the new moment = moment . (w, g, m)
   HWY_ALIGN double v[kRowBlock];
@@ -114,12 +115,17 @@ HWY_INLINE void set_outputs(const BallStep& o, const Direction& k, StepBuffers<F
   const V one = constant(1), c = constant(o.c), cww = hn::Mul(c, hn::Load(d, b.square + r));
   V gap_z, inside, ds, dw, of_w, of_path;
   if (o.geodesic) {
+    const V square_path = hn::Load(d, b.square + r), w_path = hn::Load(d, b.along + r);
     const V inverse = hn::Div(one, hn::MulAdd(k.a, k.exp.b, cww));
+    const V raw_path = hn::Mul(k.a, inverse), raw_w = hn::Mul(cww, inverse);
+    const V limit = constant(ball_gap<T>());
     gap_z = product(k.a, k.exp.b, inverse);
-    inside = keep_inside(gap_z, constant(ball_gap<T>()));
-    const V along = product(k.a, inverse, inside);
+    inside =
+        keep_sum_inside(c, raw_path, raw_w, gap_z, hn::Load(d, b.block.dots + r), square_path, w_path, limit);
+    gap_z = hn::IfThenElse(hn::Lt(inside, one), limit, gap_z);
+    const V along = hn::Mul(raw_path, inside);
     of_path = along;
-    of_w = product(cww, inverse, inside);
+    of_w = hn::Mul(raw_w, inside);
     ds = hn::Mul(along, k.exp.tau);
     dw = hn::MulAdd(along, hn::Mul(k.exp.q, square(k.exp.t.value)), hn::Sub(inside, one));  // q T^2 = 1 - B
   } else {
@@ -165,21 +171,27 @@ HWY_INLINE void load_row_vectors(const T* const* row, int64_t j, const Tail<T>& 
   if constexpr (Form::kInputs == 3) e[2] = load_some<kTail>(row[2] + j, tail);
 }
 
+// The lanes of |W|^2 and <w, W> of a row.
 template <class Form, class T>
-HWY_INLINE V path_square(const T* const* row, int64_t width, const Tail<T>& tail, const double* path) {
-  V sum = hn::Zero(Row()), e[3];
+HWY_INLINE void path_products(const T* const* row, int64_t width, const Tail<T>& tail, const double* path,
+                              double* square, double* along) {
+  V sum = hn::Zero(Row()), mixed = sum, e[3];
+  const auto add = [&]() HWY_ATTR {
+    const V p = combine_row<Form>(path, e);
+    sum = hn::MulAdd(p, p, sum);
+    mixed = hn::MulAdd(p, e[0], mixed);
+  };
   int64_t j = 0;
   for (; j + kLanes <= width; j += kLanes) {
     load_row_vectors<false, Form>(row, j, tail, e);
-    const V p = combine_row<Form>(path, e);
-    sum = hn::MulAdd(p, p, sum);
+    add();
   }
   if (j < width) {
     load_row_vectors<true, Form>(row, j, tail, e);
-    const V p = combine_row<Form>(path, e);
-    sum = hn::MulAdd(p, p, sum);
+    add();
   }
-  return sum;
+  hn::Store(sum, Row(), square);
+  hn::Store(mixed, Row(), along);
 }
 
 template <class Form, class T>
@@ -226,7 +238,7 @@ void step_rows(const BallStepArgs& args, int64_t begin, int64_t end) {
       if (v) b.v[r] = static_cast<double>(v[at + std::min(r, count - 1)]);
     }
     dot_rows<Form::kDots, Extra::none, Form::kInputs, T>(b.block, whole, width, b.block.dots);
-    HWY_ALIGN double sums[kLanes * kLanes];
+    HWY_ALIGN double squares[kLanes * kLanes], alongs[kLanes * kLanes];
     const T* at_row[Form::kInputs];
     constexpr auto inputs = std::make_index_sequence<Form::kInputs>();
     for (int64_t r = 0; r < whole; r += kLanes) {
@@ -234,9 +246,10 @@ void step_rows(const BallStepArgs& args, int64_t begin, int64_t end) {
       set_path<T>(o, k, b, r);
       for (int64_t i = 0; i < kLanes; ++i) {
         rows_at(b.block, r + i, at_row, inputs);
-        hn::Store(path_square<Form>(at_row, width, tail, b.path + r + i), Row(), sums + i * kLanes);
+        path_products<Form>(at_row, width, tail, b.path + r + i, squares + i * kLanes, alongs + i * kLanes);
       }
-      hn::Store(sums_of_rows(sums), Row(), b.square + r);
+      hn::Store(sums_of_rows(squares), Row(), b.square + r);
+      hn::Store(sums_of_rows(alongs), Row(), b.along + r);
       set_outputs<T>(o, k, b, r);
     }
     for (int64_t r = 0; r < count; ++r) {

@@ -108,24 +108,25 @@ HWY_INLINE Asinhc asinhc(V q) {
   return {value, hn::IfThenElse(hn::Lt(q, constant(kSeries)), series, direct), asinh, u, per_root};
 }
 
-// The point of_w w + of_x x, whose gap is known, kept inside the ball. A sum of all but opposite points near
-// the boundary is less exact than its gap, so what will be stored counts as well.
-struct MobiusSum {
-  V w, x;
-};
-HWY_INLINE MobiusSum kept_sum(V c, V of_w, V of_x, V gap_z, V xx, V ww, V xw, V limit) {
+// The factor that keeps the point of_w w + of_x x, whose gap is known, inside the ball. A sum of all but
+// opposite points near the boundary is less exact than its gap, so what will be stored counts as well.
+HWY_INLINE V keep_sum_inside(V c, V of_w, V of_x, V gap_z, V xx, V ww, V xw, V limit) {
   const V mixed = hn::MulAdd(hn::Add(of_w, of_w), xw, hn::Mul(of_x, xx));
   const V square_z = hn::MulAdd(hn::Mul(of_w, of_w), ww, hn::Mul(of_x, mixed));
-  const V inside = keep_inside(hn::Min(gap_z, hn::NegMulAdd(c, square_z, constant(1))), limit);
-  return {hn::Mul(of_w, inside), hn::Mul(of_x, inside)};
+  return keep_inside(hn::Min(gap_z, hn::NegMulAdd(c, square_z, constant(1))), limit);
 }
 
 // x (+) y = (A w + c|w|^2 x) / M with w = x + y, A and B the gaps of x and y, M = A B + c|w|^2: the factors
 // of w and x, with the result kept inside the ball.
+struct MobiusSum {
+  V w, x;
+};
 HWY_INLINE MobiusSum mobius_sum(V c, V a, V b, V xx, V ww, V xw, V limit) {
   const V ab = hn::Mul(a, b), cw = hn::Mul(c, ww);
   const V inverse = hn::Div(constant(1), hn::Add(ab, cw));
-  return kept_sum(c, hn::Mul(a, inverse), hn::Mul(cw, inverse), hn::Mul(ab, inverse), xx, ww, xw, limit);
+  const V of_w = hn::Mul(a, inverse), of_x = hn::Mul(cw, inverse);
+  const V inside = keep_sum_inside(c, of_w, of_x, hn::Mul(ab, inverse), xx, ww, xw, limit);
+  return {hn::Mul(of_w, inside), hn::Mul(of_x, inside)};
 }
 
 // Its gradient: with g the gradient of the sum, the vector along w is p = gw g + ww w; x has p + gx g as

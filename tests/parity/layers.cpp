@@ -9,6 +9,7 @@
 #include "spiraltorch/nn/batch_norm.h"
 #include "spiraltorch/nn/flatten.h"
 #include "spiraltorch/nn/linear.h"
+#include "spiraltorch/nn/lstm.h"
 
 namespace st::test {
 namespace {
@@ -42,6 +43,16 @@ const LayerType& find_layer(const std::string& name) {
                                   .track_running_stats = c.flag("track_running_stats", true),
                                   .bias = c.flag("bias", true)});
        }},
+      {"Lstm", "input_size hidden_size num_layers bias batch_first dropout bidirectional proj_size",
+       [](C c) -> std::unique_ptr<nn::Layer> {
+         if (c.integer("proj_size", 0) != 0) throw NotExpressible("argument proj_size");
+         return std::make_unique<nn::Lstm>("layer", c.integer("input_size"), c.integer("hidden_size"),
+                                           nn::LstmOptions{.num_layers = c.integer("num_layers", 1),
+                                                           .bias = c.flag("bias", true),
+                                                           .batch_first = c.flag("batch_first", false),
+                                                           .dropout = c.real("dropout", 0),
+                                                           .bidirectional = c.flag("bidirectional", false)});
+       }},
       {"Flatten", "start_dim end_dim",
        [](C c) -> std::unique_ptr<nn::Layer> {
          return std::make_unique<nn::Flatten>(c.integer("start_dim", 1), c.integer("end_dim", -1));
@@ -56,6 +67,15 @@ const LayerType& find_layer(const std::string& name) {
   throw NotExpressible("no layer named " + name);
 }
 
+// The outputs of one call: of a recurrent layer, which takes a state or none, also its state.
+std::vector<Tensor> outputs_of(nn::Layer& layer, const std::vector<Tensor>& inputs) {
+  auto* const lstm = dynamic_cast<nn::Lstm*>(&layer);
+  if (!lstm) return {layer(inputs.at(0))};
+  const nn::LstmState start = inputs.size() > 1 ? nn::LstmState{inputs.at(1), inputs.at(2)} : nn::LstmState{};
+  const auto [y, end] = (*lstm)(inputs.at(0), start);
+  return {y, end.h, end.c};
+}
+
 }  // namespace
 
 Answer run_layer(const Json& request, const std::vector<Tensor>& tensors) {
@@ -68,14 +88,16 @@ Answer run_layer(const Json& request, const std::vector<Tensor>& tensors) {
   layer->load_state_dict(state);
   layer->set_training(request.at("training").get<bool>());
 
-  const Tensor x = tensors.at(request.at("input").get<size_t>());
-  const Tensor y = (*layer)(x);
+  const std::vector<Tensor> inputs = pick_tensors(request.at("inputs"), tensors);
+  const std::vector<Tensor> outputs = outputs_of(*layer, inputs);
   Answer answer;
-  answer.add("y", std::vector<Tensor>{y});
+  answer.add("y", outputs);
   std::vector<Answer::Named> wanted;
-  if (x.requires_grad()) wanted.emplace_back("g0", x);
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if (inputs[i].requires_grad()) wanted.emplace_back("g" + std::to_string(i), inputs[i]);
+  }
   for (const auto& [name, p] : layer->named_parameters()) wanted.emplace_back("grad." + name, p);
-  answer.add_gradients({y}, wanted, pick_tensors(request.at("cotangents"), tensors));
+  answer.add_gradients(outputs, wanted, pick_tensors(request.at("cotangents"), tensors));
   for (const auto& [name, value] : layer->state_dict()) answer.add("state." + name, value.detach());
   return answer;
 }

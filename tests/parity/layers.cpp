@@ -7,7 +7,9 @@
 
 #include "spiraltorch/nn/activation.h"
 #include "spiraltorch/nn/batch_norm.h"
+#include "spiraltorch/nn/embedding.h"
 #include "spiraltorch/nn/flatten.h"
+#include "spiraltorch/nn/layer_norm.h"
 #include "spiraltorch/nn/linear.h"
 #include "spiraltorch/nn/lstm.h"
 
@@ -57,6 +59,40 @@ const LayerType& find_layer(const std::string& name) {
        [](C c) -> std::unique_ptr<nn::Layer> {
          return std::make_unique<nn::Flatten>(c.integer("start_dim", 1), c.integer("end_dim", -1));
        }},
+      {"LayerNorm", "normalized_shape eps elementwise_affine bias",
+       [](C c) -> std::unique_ptr<nn::Layer> {
+         return std::make_unique<nn::LayerNorm>(
+             "layer", c.dims("normalized_shape"), 0, c.real("eps", 1e-5),
+             nn::LayerNormOptions{c.flag("elementwise_affine", true), c.flag("bias", true)});
+       }},
+      {"Embedding", "num_embeddings embedding_dim padding_idx",
+       [](C c) -> std::unique_ptr<nn::Layer> {
+         return std::make_unique<nn::Embedding>("layer", c.integer("num_embeddings"),
+                                                c.integer("embedding_dim"),
+                                                nn::EmbeddingOptions{c.optional_integer("padding_idx")});
+       }},
+      {"LeakyReLU", "negative_slope",
+       [](C c) -> std::unique_ptr<nn::Layer> {
+         return std::make_unique<nn::LeakyReLU>(c.real("negative_slope", 0.01));
+       }},
+      {"ELU", "alpha",
+       [](C c) -> std::unique_ptr<nn::Layer> { return std::make_unique<nn::ELU>(c.real("alpha", 1)); }},
+      {"GELU", "approximate",
+       [](C c) -> std::unique_ptr<nn::Layer> {
+         return std::make_unique<nn::GELU>(c.text("approximate", "none") == "tanh" ? Approximate::tanh
+                                                                                   : Approximate::none);
+       }},
+      {"Softplus", "beta threshold",
+       [](C c) -> std::unique_ptr<nn::Layer> {
+         return std::make_unique<nn::Softplus>(c.real("beta", 1), c.real("threshold", 20));
+       }},
+      {"Softmax", "dim",
+       [](C c) -> std::unique_ptr<nn::Layer> { return std::make_unique<nn::Softmax>(c.integer("dim")); }},
+      {"LogSoftmax", "dim",
+       [](C c) -> std::unique_ptr<nn::Layer> { return std::make_unique<nn::LogSoftmax>(c.integer("dim")); }},
+      {"LogSigmoid", "", plain<nn::LogSigmoid>},
+      {"SiLU", "", plain<nn::SiLU>},
+      {"Hardswish", "", plain<nn::Hardswish>},
       {"ReLU", "", plain<nn::ReLU>},
       {"Tanh", "", plain<nn::Tanh>},
       {"Sigmoid", "", plain<nn::Sigmoid>},

@@ -9,8 +9,11 @@ from case import Case, describe_call
 from ops import mapped, op_case, outputs_of
 from wire import NotExpressible, Request, copy_of, name_of
 
-LAYERS = ("BatchNorm1d", "Flatten", "Linear", "ReLU", "Sigmoid", "Tanh")
-LOSSES = {"CrossEntropyLoss": "cross_entropy", "MSELoss": "mse_loss"}  # functions here
+LAYERS = ("BatchNorm1d", "ELU", "Embedding", "Flatten", "GELU", "Hardswish", "LayerNorm", "LeakyReLU", "Linear",
+          "LogSigmoid", "LogSoftmax", "ReLU", "SiLU", "Sigmoid", "Softmax", "Softplus", "Tanh")
+LOSSES = {"BCELoss": "binary_cross_entropy", "BCEWithLogitsLoss": "binary_cross_entropy_with_logits",
+          "CrossEntropyLoss": "cross_entropy", "KLDivLoss": "kl_div", "L1Loss": "l1_loss", "MSELoss": "mse_loss",
+          "NLLLoss": "nll_loss", "SmoothL1Loss": "smooth_l1_loss"}  # functions here
 RECURRENT = {"LSTM": "Lstm"}  # PyTorch's name and ours; input, and perhaps a state; output and state
 
 

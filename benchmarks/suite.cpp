@@ -80,6 +80,18 @@ void mlp(benchmark::State& state) {
   });
 }
 
+void lstm(benchmark::State& state) {
+  st::nn::Lstm model("lstm", 64, 256);
+  st::optim::SGD optimizer(model.parameters(), {.lr = 1e-3});
+  const Tensor x = st::randn({100, 32, 64});
+  repeat(state, [&] {
+    const Tensor loss = st::mean(model(x));
+    optimizer.zero_grad();
+    loss.backward();
+    optimizer.step();
+  });
+}
+
 class NameAndSeconds final : public benchmark::BenchmarkReporter {
  public:
   bool ReportContext(const Context&) override { return true; }
@@ -99,7 +111,7 @@ int main(int argc, char** argv) {
   if (argc > 1) st::set_num_threads(std::stoi(argv[1]));
   const std::pair<const char*, void (*)(benchmark::State&)> cases[] = {
       {"add", add},     {"exp", exp},   {"sum", sum}, {"transposed_copy", transposed_copy},
-      {"chain", chain}, {"adam", adam}, {"mlp", mlp}};
+      {"chain", chain}, {"adam", adam}, {"mlp", mlp}, {"lstm", lstm}};
   for (const auto& [name, run] : cases) benchmark::RegisterBenchmark(name, run)->UseRealTime();
   geometry_cases::register_all();
 

@@ -71,6 +71,20 @@ def mlp():
     return iteration
 
 
+def lstm():
+    model = torch.nn.LSTM(64, 256)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
+    x = torch.randn(100, 32, 64)
+
+    def iteration():
+        loss = model(x)[0].mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    return iteration
+
+
 def seconds_of(iteration, least):
     """The time of one iteration, from a run of at least `least` seconds that shorter ones have warmed up."""
     count = 1

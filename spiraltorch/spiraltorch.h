@@ -1,6 +1,7 @@
 // The whole public interface in one include.
 #pragma once
 
+#include "spiraltorch/amp/autocast.h"
 #include "spiraltorch/amp/grad_scaler.h"
 #include "spiraltorch/autograd/engine.h"
 #include "spiraltorch/autograd/gradcheck.h"
@@ -25,9 +26,12 @@
 #include "spiraltorch/nn/activation.h"
 #include "spiraltorch/nn/any_layer.h"
 #include "spiraltorch/nn/batch_norm.h"
+#include "spiraltorch/nn/dropout.h"
+#include "spiraltorch/nn/embedding.h"
 #include "spiraltorch/nn/flatten.h"
 #include "spiraltorch/nn/hyperbolic/mlr.h"
 #include "spiraltorch/nn/init.h"
+#include "spiraltorch/nn/layer_norm.h"
 #include "spiraltorch/nn/linear.h"
 #include "spiraltorch/nn/lstm.h"
 #include "spiraltorch/nn/module.h"
@@ -41,6 +45,8 @@
 #include "spiraltorch/ops/compare.h"
 #include "spiraltorch/ops/copy.h"
 #include "spiraltorch/ops/creation.h"
+#include "spiraltorch/ops/dropout.h"
+#include "spiraltorch/ops/embedding.h"
 #include "spiraltorch/ops/index.h"
 #include "spiraltorch/ops/indexing.h"
 #include "spiraltorch/ops/join.h"

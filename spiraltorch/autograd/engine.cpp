@@ -39,6 +39,7 @@ class Pass {
     if (!captures.empty()) mark_wanted();
     for (size_t i = 0; i < roots.size(); ++i) deliver(roots[i], std::move(root_grads[i]));
     const GradModeGuard mode(create_graph_);
+    const AutocastMode no_autocast({});  // gradients are computed in the dtypes that forward chose
     while (!ready_.empty()) {
       std::pop_heap(ready_.begin(), ready_.end(), later);
       Node* node = ready_.back();

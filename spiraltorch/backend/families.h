@@ -29,6 +29,31 @@ enum class Compare { eq, ne, lt, le, gt, ge };
 enum class Reduce { sum, mean, prod, max, min, any, all };
 enum class Extremum { max, min };
 
+/// Activations that have a parameter, or a gradient that no kept output gives; their parameters a and b.
+enum class Curve {
+  leaky_relu,  // slope
+  elu,         // alpha
+  gelu,
+  gelu_tanh,
+  silu,
+  softplus,  // beta, threshold
+  hardswish,
+  logsigmoid
+};
+struct CurveParameters {
+  double a = 0, b = 0;
+};
+
+/// Losses of one element and its target.
+enum class PointLoss {
+  l1,
+  smooth_l1,  // beta
+  binary_cross_entropy,
+  binary_cross_entropy_with_logits,
+  kl_div,
+  kl_div_log  // of a target that is a logarithm
+};
+
 /// An activation that a product applies to its result in the same pass.
 enum class Activation { none, relu, tanh, sigmoid };
 

@@ -28,6 +28,10 @@ struct Kernels {
   // elementwise: y is broadcast from the inputs, whatever their strides and dtypes
   Kernel<Unary, In, Out> unary{"unary"};
   Kernel<Unary, In, In, Out> unary_backward{"unary_backward"};  // kept (x or y, see elementwise.h), dy, dx
+  Kernel<Curve, CurveParameters, In, Out> curve{"curve"};
+  Kernel<Curve, CurveParameters, In, In, Out> curve_backward{"curve_backward"};           // x, dy, dx
+  Kernel<PointLoss, double, In, In, Out> point_loss{"point_loss"};                        // x, target, y
+  Kernel<PointLoss, double, In, In, In, Out> point_loss_backward{"point_loss_backward"};  // x, target, dy, dx
   Kernel<Binary, In, In, Out> binary{"binary"};
   Kernel<Binary, In, Scalar, Out> binary_scalar{"binary_scalar"};  // x op s
   Kernel<Binary, Scalar, In, Out> scalar_binary{"scalar_binary"};  // s op x
@@ -47,6 +51,7 @@ struct Kernels {
   Kernel<Out, double, double, Generator&> normal{"normal"};      // mean, standard deviation
   Kernel<Out, int64_t, int64_t, Generator&> randint{"randint"};  // low, high
   Kernel<Out, Generator&> randperm{"randperm"};
+  Kernel<In, double, uint64_t, uint64_t, Out> dropout{"dropout"};  // x, p, seed, offset, y: of x's strides
 
   // reductions: y has size 1 where `dims` are reduced
   Kernel<Reduce, In, DimSet, Out> reduce{"reduce"};
@@ -66,6 +71,10 @@ struct Kernels {
       "batch_norm_eval"};  // x, mean, var, weight, bias, eps, y, rstd
   Kernel<In, In, In, In, In, bool, Out, Out, Out> batch_norm_backward{
       "batch_norm_backward"};  // x, dy, weight, mean, rstd, training, dx, dweight, dbias
+  Kernel<In, In, In, double, Out, Out, Out> layer_norm{
+      "layer_norm"};  // x (m, n), weight, bias, eps, y, mean (m), rstd (m)
+  Kernel<In, In, In, In, In, Out, Out, Out> layer_norm_backward{
+      "layer_norm_backward"};                                 // x, dy, weight, mean, rstd, dx, dweight, dbias
   Kernel<In, int64_t, int64_t> check_target{"check_target"};  // target, classes, ignored
   Kernel<In, In, In, CrossEntropyRule, Out, Out, Out> cross_entropy{
       "cross_entropy"};  // x, target, weight, loss, statistics, total weight

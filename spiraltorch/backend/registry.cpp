@@ -16,7 +16,8 @@ void copy_bytes(void* to, const void* from, size_t bytes) {
   if (bytes > 0) std::memcpy(to, from, bytes);
 }
 
-constexpr Backend kCpu{cpu::kernels, allocate_cached, free_cached, copy_bytes, copy_bytes};
+constexpr Backend kCpu{cpu::kernels, allocate_cached, free_cached,
+                       copy_bytes,   copy_bytes,      cpu::has_instructions_for};
 
 constinit std::array<std::atomic<const Backend*>, Device::kKinds> backends{&kCpu, nullptr};
 

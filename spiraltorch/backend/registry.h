@@ -18,6 +18,8 @@ struct Backend {
   /// Bytes between the memory of the host and that of the device.
   void (*from_host)(void* device, const void* host, size_t bytes);
   void (*to_host)(void* host, const void* device, size_t bytes);
+  /// Whether products of this 16-bit dtype are computed by instructions of their own, and so gain by it.
+  bool (*has_instructions_for)(DType dtype);
 };
 
 /// What is registered for a device. Throws ValueError where nothing is.

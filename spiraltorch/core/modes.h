@@ -1,5 +1,9 @@
-// The thread-local modes of the library: whether autograd records.
+// The thread-local modes of the library: whether autograd records, and which dtype products compute in.
 #pragma once
+
+#include <optional>
+
+#include "spiraltorch/core/dtype.h"
 
 namespace [[gnu::visibility("default")]] st {
 
@@ -28,6 +32,22 @@ class NoGradGuard : public GradModeGuard {
 class EnableGradGuard : public GradModeGuard {
  public:
   EnableGradGuard() : GradModeGuard(true) {}
+};
+
+/// The dtype that matmul, linear, convolutions and LSTM bring their floating-point operands to on this
+/// thread; nothing while autocast is off. ops/autocast.h has the casts, amp/autocast.h what users write.
+std::optional<DType> autocast_dtype();
+
+/// Sets autocast_dtype() for its lifetime and restores what was before.
+class AutocastMode {
+ public:
+  explicit AutocastMode(std::optional<DType> dtype);
+  ~AutocastMode();
+  AutocastMode(const AutocastMode&) = delete;
+  AutocastMode& operator=(const AutocastMode&) = delete;
+
+ private:
+  std::optional<DType> before_;
 };
 
 }  // namespace st

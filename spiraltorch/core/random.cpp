@@ -10,6 +10,7 @@
 #include <numbers>
 #include <numeric>
 #include <string_view>
+#include <utility>
 
 #include "spiraltorch/core/check.h"
 #include "spiraltorch/core/error.h"
@@ -17,7 +18,7 @@
 namespace st {
 namespace {
 
-constexpr std::string_view kMagic{"stmt19\0\1", 8};
+constexpr std::string_view kMagic{"stmt19\0\2", 8};
 
 template <class T>
 void put(uint8_t* at, T value) {
@@ -121,13 +122,15 @@ void exponential_fill(std::span<T> out, double lambda, Generator& gen) {
 
 Generator::Generator(const Generator& other) : mutex_() {
   const std::lock_guard lock(other.mutex_);
-  seed_ = other.seed_, used_ = other.used_, waiting_normal_ = other.waiting_normal_, block_ = other.block_;
+  seed_ = other.seed_, used_ = other.used_, waiting_normal_ = other.waiting_normal_;
+  philox_taken_ = other.philox_taken_, block_ = other.block_;
 }
 
 Generator& Generator::operator=(const Generator& other) {
   if (this == &other) return *this;
   const std::scoped_lock lock(mutex_, other.mutex_);
-  seed_ = other.seed_, used_ = other.used_, waiting_normal_ = other.waiting_normal_, block_ = other.block_;
+  seed_ = other.seed_, used_ = other.used_, waiting_normal_ = other.waiting_normal_;
+  philox_taken_ = other.philox_taken_, block_ = other.block_;
   return *this;
 }
 
@@ -135,6 +138,7 @@ void Generator::reset(uint64_t seed) {
   seed_ = seed;
   used_ = kWords;
   waiting_normal_.reset();
+  philox_taken_ = 0;
   block_[0] = static_cast<uint32_t>(seed);
   for (uint32_t i = 1; i < kWords; ++i) block_[i] = 1812433253u * (block_[i - 1] ^ (block_[i - 1] >> 30)) + i;
 }
@@ -157,6 +161,11 @@ static uint32_t temper(uint32_t y) {
   y ^= (y << 7) & 0x9D2C5680u;
   y ^= (y << 15) & 0xEFC60000u;
   return y ^ (y >> 18);
+}
+
+uint64_t Generator::take_philox(uint64_t blocks) {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(philox_taken_, philox_taken_ + blocks);
 }
 
 uint32_t Generator::random() {
@@ -205,7 +214,8 @@ std::vector<uint8_t> Generator::state() const {
   put(&bytes[16], used_);
   put(&bytes[20], uint32_t{waiting_normal_.has_value()});
   put(&bytes[24], std::bit_cast<uint64_t>(waiting_normal_.value_or(0.0)));
-  for (size_t i = 0; i < kWords; ++i) put(&bytes[32 + 4 * i], block_[i]);
+  put(&bytes[32], philox_taken_);
+  for (size_t i = 0; i < kWords; ++i) put(&bytes[40 + 4 * i], block_[i]);
   return bytes;
 }
 
@@ -214,7 +224,7 @@ void Generator::set_state(std::span<const uint8_t> bytes) {
                     bytes.size(), kStateSize);
   check<ValueError>(
       std::equal(kMagic.begin(), kMagic.end(), bytes.begin()),
-      "Generator::set_state: the bytes do not begin with the mark of a generator's state, version 1");
+      "Generator::set_state: the bytes do not begin with the mark of a generator's state, version 2");
   const uint32_t used = get<uint32_t>(&bytes[16]), waits = get<uint32_t>(&bytes[20]);
   check<ValueError>(used <= kWords, "Generator::set_state: words used is {}, expected at most {}", used,
                     kWords);
@@ -226,7 +236,7 @@ void Generator::set_state(std::span<const uint8_t> bytes) {
       "Generator::set_state: the waiting normal is {}, expected a finite value, or 0 where none waits",
       normal);
   std::array<uint32_t, kWords> block;
-  for (size_t i = 0; i < kWords; ++i) block[i] = get<uint32_t>(&bytes[32 + 4 * i]);
+  for (size_t i = 0; i < kWords; ++i) block[i] = get<uint32_t>(&bytes[40 + 4 * i]);
   const bool alive =
       (block[0] >> 31) != 0 || std::any_of(block.begin() + 1, block.end(), [](uint32_t x) { return x != 0; });
   check<ValueError>(alive,
@@ -234,6 +244,7 @@ void Generator::set_state(std::span<const uint8_t> bytes) {
 
   const std::lock_guard lock(mutex_);
   seed_ = get<uint64_t>(&bytes[8]);
+  philox_taken_ = get<uint64_t>(&bytes[32]);
   used_ = used;
   waiting_normal_ = waits ? std::optional(normal) : std::nullopt;
   block_ = block;

@@ -45,15 +45,21 @@ class Generator {
   /// the values r cos(2 pi u1) and, on the next call, r sin(2 pi u1).
   double next_normal();
 
+  /// The stream of philox.h that belongs to this seed, of which the next `blocks` blocks of four words are
+  /// the caller's: returns the offset of the first. It leaves the words of random() as they are. Takes the
+  /// mutex.
+  uint64_t take_philox(uint64_t blocks);
+
   /// Everything that decides what comes next, in kStateSize bytes, little-endian:
-  ///   0 "stmt19\0\1"   8 uint64 seed   16 uint32 words used of the block (0..624)   20 uint32 a normal waits
-  ///   (0, 1) 24 float64 that normal, else 0   32 uint32[624] the block of the twister, before tempering.
+  ///   0 "stmt19\0\2"   8 uint64 seed   16 uint32 words used of the block (0..624)   20 uint32 a normal waits
+  ///   (0, 1) 24 float64 that normal, else 0   32 uint64 Philox blocks taken   40 uint32[624] the block of
+  ///   the twister, before tempering.
   /// Not PyTorch's 5,056 bytes of get_state(). Takes the mutex.
   std::vector<uint8_t> state() const;
   /// Continues from what state() gave. Takes the mutex. ValueError on anything that state() cannot have made;
   /// the generator is then as before.
   void set_state(std::span<const uint8_t> bytes);
-  static constexpr size_t kStateSize = 32 + 4 * 624;
+  static constexpr size_t kStateSize = 40 + 4 * 624;
 
   /// Equal state: the same values from here on, and the same seed(). Takes both mutexes, one after the other.
   bool operator==(const Generator& other) const { return this == &other || state() == other.state(); }
@@ -69,6 +75,7 @@ class Generator {
   uint64_t seed_;
   uint32_t used_;  // words of block_ already given; kWords: refill first
   std::optional<double> waiting_normal_;
+  uint64_t philox_taken_;
   std::array<uint32_t, kWords> block_;
   mutable Mutex mutex_;
 };

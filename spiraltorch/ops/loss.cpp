@@ -1,4 +1,5 @@
-// Losses. Cross entropy of classes is fused; of probabilities it is composed of ops.
+// Losses of classes, and the squared error. Cross entropy of classes is fused; of probabilities, like
+// nll_loss, it is composed of ops.
 #include "spiraltorch/ops/loss.h"
 
 #include <algorithm>
@@ -6,10 +7,12 @@
 #include "spiraltorch/autograd/node.h"
 #include "spiraltorch/backend/kernels.h"
 #include "spiraltorch/ops/arithmetic.h"
+#include "spiraltorch/ops/autocast.h"
 #include "spiraltorch/ops/compare.h"
 #include "spiraltorch/ops/copy.h"
 #include "spiraltorch/ops/creation.h"
 #include "spiraltorch/ops/index.h"
+#include "spiraltorch/ops/loss_reduction.h"
 #include "spiraltorch/ops/promotion.h"
 #include "spiraltorch/ops/reduce.h"
 #include "spiraltorch/ops/shape.h"
@@ -18,11 +21,6 @@
 
 namespace st {
 namespace {
-
-Tensor apply_reduction(const Tensor& losses, Reduction reduction) {
-  if (reduction == Reduction::none) return losses;
-  return reduction == Reduction::sum ? sum(losses) : mean(losses);
-}
 
 // A weight for each class, shaped to broadcast against x of (1, C, 1, ...) or (C).
 Tensor per_class(const Tensor& weight, const Tensor& x, int class_dim) {
@@ -117,8 +115,10 @@ Tensor class_cross_entropy(const Tensor& x, const Tensor& target, const CrossEnt
 
 }  // namespace
 
-Tensor cross_entropy(const Tensor& x, const Tensor& target, const CrossEntropyOptions& options) {
-  check_operands("cross_entropy", {{"logits", x}, {"target", target}, {"weight", options.weight, true}});
+Tensor cross_entropy(const Tensor& logits, const Tensor& target, const CrossEntropyOptions& options) {
+  check_operands("cross_entropy", {{"logits", logits}, {"target", target}, {"weight", options.weight, true}});
+  check_reduction("cross_entropy", options.reduction);
+  const Tensor x = autocast_float32(logits);
   check<ShapeError>(x.dim() >= 1,
                     "cross_entropy: the logits must have a dimension of classes, and are 0-dim");
   check<DTypeError>(is_floating(x.dtype()), "cross_entropy: the logits must be floating-point, got {}",
@@ -141,8 +141,46 @@ Tensor cross_entropy(const Tensor& x, const Tensor& target, const CrossEntropyOp
   return probability_cross_entropy(x, target, options, dim);
 }
 
-Tensor mse_loss(const Tensor& x, const Tensor& y, const LossOptions& options) {
-  check_operands("mse_loss", {{"input", x}, {"target", y}});
+Tensor nll_loss(const Tensor& input, const Tensor& target, const NLLOptions& options) {
+  check_operands("nll_loss", {{"input", input}, {"target", target}, {"weight", options.weight, true}});
+  check_reduction("nll_loss", options.reduction);
+  const Tensor x = autocast_float32(input);
+  check<ShapeError>(x.dim() >= 1, "nll_loss: the input must have a dimension of classes, and is 0-dim");
+  check_floating("nll_loss", x);
+  const int dim = x.dim() == 1 ? 0 : 1;
+  const int64_t classes = x.size(dim);
+  check<ShapeError>(!options.weight.defined() || options.weight.shape() == Shape{classes},
+                    "nll_loss: weight must have one element for each of {} classes, and has {}", classes,
+                    options.weight.defined() ? options.weight.shape() : Shape{});
+  Shape targets = x.shape();
+  targets.erase(dim);
+  check<ShapeError>(
+      target.shape() == targets,
+      "nll_loss: the target must have the shape of the input without its classes, {}, and has {} "
+      "(input: {})",
+      targets, target.shape(), x.shape());
+  check<DTypeError>(target.dtype() == DType::int64 || target.dtype() == DType::uint8,
+                    "nll_loss: the target must be int64 or uint8, got {}", target.dtype());
+  const Tensor index = contiguous(to(target, DType::int64));
+  const Tensor ignored = index == options.ignore_index;
+  const Tensor classes_of = where(ignored, 0, index);
+  kernels(x.device()).check_index("nll_loss", reshape(classes_of, {-1}).in(), 0, classes);
+  Tensor weight = where(ignored, 0.0, ones(targets, x.dtype(), x.device()));
+  if (options.weight.defined() && classes > 0) {
+    const Tensor of_class = to(options.weight.detach(), x.dtype());
+    weight = weight * reshape(index_select(of_class, 0, reshape(classes_of, {-1})), targets);
+  }
+  const Tensor picked = squeeze(gather(x, dim, unsqueeze(classes_of, dim)), dim);
+  // Not a product alone: what is ignored may be infinite.
+  const Tensor losses = where(ignored, 0.0, -(picked * weight));
+  if (options.reduction == Reduction::mean) return sum(losses) / sum(weight);
+  return apply_reduction(losses, options.reduction);
+}
+
+Tensor mse_loss(const Tensor& input, const Tensor& target, const LossOptions& options) {
+  check_operands("mse_loss", {{"input", input}, {"target", target}});
+  check_reduction("mse_loss", options.reduction);
+  const Tensor x = autocast_float32(input), y = autocast_float32(target);
   broadcast_shapes("mse_loss", x.shape(), y.shape());
   const DType dtype = result_dtype(x, y);
   const bool any_bool = x.dtype() == DType::bool_ || y.dtype() == DType::bool_;

@@ -6,6 +6,7 @@
 #include "spiraltorch/autograd/node.h"
 #include "spiraltorch/backend/kernels.h"
 #include "spiraltorch/ops/arithmetic.h"
+#include "spiraltorch/ops/autocast.h"
 #include "spiraltorch/ops/compare.h"
 #include "spiraltorch/ops/reduce.h"
 #include "spiraltorch/ops/shape.h"
@@ -79,8 +80,9 @@ Tensor transposed(const Tensor& x) { return transpose(x, -2, -1); }
 
 }  // namespace
 
-Tensor matmul(const Tensor& a, const Tensor& b) {
-  check_operands("matmul", {{"a", a}, {"b", b}});
+Tensor matmul(const Tensor& left_in, const Tensor& right_in) {
+  check_operands("matmul", {{"a", left_in}, {"b", right_in}});
+  const Tensor a = autocast(left_in), b = autocast(right_in);
   check<ShapeError>(a.dim() >= 1 && b.dim() >= 1,
                     "matmul: both arguments need at least one dimension (a: {}, b: {})", a.shape(),
                     b.shape());
@@ -170,7 +172,6 @@ Tensor through_activation(Activation activation, const Tensor& y, const Tensor& 
 
 void check_linear(const Tensor& x, const Tensor& weight, const Tensor& bias,
                   const LinearFuncOptions& options) {
-  check_operands("linear", {{"x", x}, {"weight", weight}, {"bias", bias, true}});
   check<ShapeError>(weight.dim() == 2, "linear: weight is (out, in), two dimensions (weight: {})",
                     weight.shape());
   check<ShapeError>(x.dim() >= 1, "linear: x needs at least one dimension (x: {}, weight: {})", x.shape(),
@@ -193,7 +194,10 @@ void check_linear(const Tensor& x, const Tensor& weight, const Tensor& bias,
 
 }  // namespace
 
-Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, const LinearFuncOptions& options) {
+Tensor linear(const Tensor& x_in, const Tensor& weight_in, const Tensor& bias_in,
+              const LinearFuncOptions& options) {
+  check_operands("linear", {{"x", x_in}, {"weight", weight_in}, {"bias", bias_in, true}});
+  const Tensor x = autocast(x_in), weight = autocast_weight(weight_in), bias = autocast_weight(bias_in);
   check_linear(x, weight, bias, options);
   const Activation activation = options.activation;
   const int64_t out = weight.shape()[0];

@@ -19,4 +19,15 @@ Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& run
                   const Tensor& weight = {}, const Tensor& bias = {},
                   const BatchNormFuncOptions& options = {});
 
+struct LayerNormFuncOptions {
+  double eps = 1e-5;
+};
+
+/// y = (x - mean) / sqrt(var + eps) * weight + bias, with the mean and the biased variance over the last
+/// dimensions, which are `normalized_shape`. weight and bias have that shape or are undefined. Throws
+/// ShapeError where x does not end in normalized_shape, or that is empty. Source:
+/// torch.nn.functional.layer_norm.
+Tensor layer_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& weight = {},
+                  const Tensor& bias = {}, const LayerNormFuncOptions& options = {});
+
 }  // namespace st

@@ -4,6 +4,7 @@
 #include "spiraltorch/autograd/node.h"
 #include "spiraltorch/backend/kernels.h"
 #include "spiraltorch/ops/arithmetic.h"
+#include "spiraltorch/ops/autocast.h"
 #include "spiraltorch/ops/compare.h"
 #include "spiraltorch/ops/copy.h"
 #include "spiraltorch/ops/creation.h"
@@ -76,8 +77,9 @@ Tensor product_of_others(const Tensor& x) {
 
 }  // namespace
 
-Tensor prod(const Tensor& x) {
-  const DimSet dims = checked_axes("prod", x, {});
+Tensor prod(const Tensor& input) {
+  const DimSet dims = checked_axes("prod", input, {});
+  const Tensor x = autocast_float32(input);
   const Tensor y = reduced(Reduce::prod, x, dims, false, sum_dtype(x.dtype()));
   return record("prod", y, {x}, Keep{x, y}, [](const Backward& b) -> Grads {
     const Tensor x = b.kept(0), y = b.kept(1), &dy = b.dy();

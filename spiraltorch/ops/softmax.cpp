@@ -9,13 +9,6 @@
 #include "spiraltorch/tensor/operands.h"
 
 namespace st {
-namespace {
-
-void check_floating(const char* op, const Tensor& x) {
-  check<DTypeError>(is_floating(x.dtype()), "{}: expected a floating-point tensor, got {}", op, x.dtype());
-}
-
-}  // namespace
 
 Tensor softmax(const Tensor& x, int64_t axis) {
   check_operands("softmax", {{"x", x}});

@@ -43,6 +43,11 @@ inline void check_operands(const char* op, const std::vector<Tensor>& tensors) {
   }
 }
 
+/// For ops of one tensor that have no meaning for integers.
+inline void check_floating(const char* op, const Tensor& x) {
+  check<DTypeError>(is_floating(x.dtype()), "{}: expected a floating-point tensor, got {}", op, x.dtype());
+}
+
 /// Fresh memory; errors carry the name of the op that asked for it.
 Tensor empty_for(const char* op, const Shape& shape, const Strides& strides, DType dtype, Device device);
 inline Tensor empty_for(const char* op, const Shape& shape, DType dtype, Device device = Device::cpu) {

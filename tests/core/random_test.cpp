@@ -257,9 +257,9 @@ TEST(Random, RefusesAStateThatIsNotOne) {
   const auto has = [](const std::string& text, const char* part) {
     EXPECT_NE(text.find(part), std::string::npos) << text;
   };
-  has(refused([](auto& s) { s.clear(); }), "state has 0 bytes, expected 2528");
-  has(refused([](auto& s) { s.push_back(0); }), "2529");
-  has(refused([](auto& s) { s[7] = 2; }), "version 1");
+  has(refused([](auto& s) { s.clear(); }), "state has 0 bytes, expected 2536");
+  has(refused([](auto& s) { s.push_back(0); }), "2537");
+  has(refused([](auto& s) { s[7] = 1; }), "version 2");
   has(refused([](auto& s) { s[16] = 0x71, s[17] = 2; }), "words used is 625");
   has(refused([](auto& s) { s[20] = 2; }), "is 2, expected 0 or 1");
   has(refused([](auto& s) { s[20] = 0; }), "waiting normal is");

@@ -6,6 +6,7 @@
 #include "spiraltorch/nn/repr.h"
 #include "spiraltorch/ops/activation.h"
 #include "spiraltorch/ops/creation.h"
+#include "spiraltorch/ops/softmax.h"
 
 namespace st::nn {
 namespace {
@@ -16,6 +17,37 @@ TEST(Activation, CallsItsFunction) {
   EXPECT_EQ(Tanh()(x).to_vector<float>(), tanh(x).to_vector<float>());
   EXPECT_EQ(Sigmoid()(x).to_vector<float>(), sigmoid(x).to_vector<float>());
   EXPECT_EQ(ReLU().to_string() + Tanh().to_string() + Sigmoid().to_string(), "ReLU()Tanh()Sigmoid()");
+}
+
+TEST(Activation, GivesItsOptionsToItsFunction) {
+  const Tensor x = tensor({{-1.5, 0, 2.25}, {4, -4, 0.5}});
+  const auto same = [](const Tensor& a, const Tensor& b) {
+    EXPECT_EQ(a.to_vector<float>(), b.to_vector<float>());
+  };
+  same(LeakyReLU(0.25)(x), leaky_relu(x, {0.25}));
+  same(ELU(0.5)(x), elu(x, {0.5}));
+  same(GELU()(x), gelu(x));
+  same(GELU(Approximate::tanh)(x), gelu(x, {Approximate::tanh}));
+  same(SiLU()(x), silu(x));
+  same(Softplus(2, 3)(x), softplus(x, {2, 3}));
+  same(Hardswish()(x), hardswish(x));
+  same(LogSigmoid()(x), logsigmoid(x));
+  same(Softmax(0)(x), softmax(x, 0));
+  same(LogSoftmax(-1)(x), log_softmax(x, 1));
+  EXPECT_NE(gelu(x).to_vector<float>(), gelu(x, {Approximate::tanh}).to_vector<float>());
+  EXPECT_THROW(Softplus(0), ValueError);
+}
+
+// str() of the same modules in PyTorch
+TEST(Activation, PrintsAsPyTorch) {
+  EXPECT_EQ(LeakyReLU().to_string(), "LeakyReLU(negative_slope=0.01)");
+  EXPECT_EQ(ELU().to_string(), "ELU(alpha=1.0)");
+  EXPECT_EQ(GELU().to_string(), "GELU(approximate='none')");
+  EXPECT_EQ(GELU(Approximate::tanh).to_string(), "GELU(approximate='tanh')");
+  EXPECT_EQ(SiLU().to_string() + Hardswish().to_string() + LogSigmoid().to_string(),
+            "SiLU()Hardswish()LogSigmoid()");
+  EXPECT_EQ(Softplus().to_string(), "Softplus(beta=1.0, threshold=20.0)");
+  EXPECT_EQ(Softmax(1).to_string() + LogSoftmax(-1).to_string(), "Softmax(dim=1)LogSoftmax(dim=-1)");
 }
 
 TEST(Flatten, KeepsTheBatch) {

@@ -7,8 +7,11 @@
 
 #include "spiraltorch/nn/activation.h"
 #include "spiraltorch/nn/batch_norm.h"
+#include "spiraltorch/nn/embedding.h"
 #include "spiraltorch/nn/flatten.h"
+#include "spiraltorch/nn/layer_norm.h"
 #include "spiraltorch/nn/linear.h"
+#include "spiraltorch/nn/lstm.h"
 
 namespace st::test {
 namespace {
@@ -42,10 +45,54 @@ const LayerType& find_layer(const std::string& name) {
                                   .track_running_stats = c.flag("track_running_stats", true),
                                   .bias = c.flag("bias", true)});
        }},
+      {"Lstm", "input_size hidden_size num_layers bias batch_first dropout bidirectional proj_size",
+       [](C c) -> std::unique_ptr<nn::Layer> {
+         if (c.integer("proj_size", 0) != 0) throw NotExpressible("argument proj_size");
+         return std::make_unique<nn::Lstm>("layer", c.integer("input_size"), c.integer("hidden_size"),
+                                           nn::LstmOptions{.num_layers = c.integer("num_layers", 1),
+                                                           .bias = c.flag("bias", true),
+                                                           .batch_first = c.flag("batch_first", false),
+                                                           .dropout = c.real("dropout", 0),
+                                                           .bidirectional = c.flag("bidirectional", false)});
+       }},
       {"Flatten", "start_dim end_dim",
        [](C c) -> std::unique_ptr<nn::Layer> {
          return std::make_unique<nn::Flatten>(c.integer("start_dim", 1), c.integer("end_dim", -1));
        }},
+      {"LayerNorm", "normalized_shape eps elementwise_affine bias",
+       [](C c) -> std::unique_ptr<nn::Layer> {
+         return std::make_unique<nn::LayerNorm>(
+             "layer", c.dims("normalized_shape"), 0, c.real("eps", 1e-5),
+             nn::LayerNormOptions{c.flag("elementwise_affine", true), c.flag("bias", true)});
+       }},
+      {"Embedding", "num_embeddings embedding_dim padding_idx",
+       [](C c) -> std::unique_ptr<nn::Layer> {
+         return std::make_unique<nn::Embedding>("layer", c.integer("num_embeddings"),
+                                                c.integer("embedding_dim"),
+                                                nn::EmbeddingOptions{c.optional_integer("padding_idx")});
+       }},
+      {"LeakyReLU", "negative_slope",
+       [](C c) -> std::unique_ptr<nn::Layer> {
+         return std::make_unique<nn::LeakyReLU>(c.real("negative_slope", 0.01));
+       }},
+      {"ELU", "alpha",
+       [](C c) -> std::unique_ptr<nn::Layer> { return std::make_unique<nn::ELU>(c.real("alpha", 1)); }},
+      {"GELU", "approximate",
+       [](C c) -> std::unique_ptr<nn::Layer> {
+         return std::make_unique<nn::GELU>(c.text("approximate", "none") == "tanh" ? Approximate::tanh
+                                                                                   : Approximate::none);
+       }},
+      {"Softplus", "beta threshold",
+       [](C c) -> std::unique_ptr<nn::Layer> {
+         return std::make_unique<nn::Softplus>(c.real("beta", 1), c.real("threshold", 20));
+       }},
+      {"Softmax", "dim",
+       [](C c) -> std::unique_ptr<nn::Layer> { return std::make_unique<nn::Softmax>(c.integer("dim")); }},
+      {"LogSoftmax", "dim",
+       [](C c) -> std::unique_ptr<nn::Layer> { return std::make_unique<nn::LogSoftmax>(c.integer("dim")); }},
+      {"LogSigmoid", "", plain<nn::LogSigmoid>},
+      {"SiLU", "", plain<nn::SiLU>},
+      {"Hardswish", "", plain<nn::Hardswish>},
       {"ReLU", "", plain<nn::ReLU>},
       {"Tanh", "", plain<nn::Tanh>},
       {"Sigmoid", "", plain<nn::Sigmoid>},
@@ -54,6 +101,15 @@ const LayerType& find_layer(const std::string& name) {
     if (type.name == name) return type;
   }
   throw NotExpressible("no layer named " + name);
+}
+
+// The outputs of one call: of a recurrent layer, which takes a state or none, also its state.
+std::vector<Tensor> outputs_of(nn::Layer& layer, const std::vector<Tensor>& inputs) {
+  auto* const lstm = dynamic_cast<nn::Lstm*>(&layer);
+  if (!lstm) return {layer(inputs.at(0))};
+  const nn::LstmState start = inputs.size() > 1 ? nn::LstmState{inputs.at(1), inputs.at(2)} : nn::LstmState{};
+  const auto [y, end] = (*lstm)(inputs.at(0), start);
+  return {y, end.h, end.c};
 }
 
 }  // namespace
@@ -68,14 +124,16 @@ Answer run_layer(const Json& request, const std::vector<Tensor>& tensors) {
   layer->load_state_dict(state);
   layer->set_training(request.at("training").get<bool>());
 
-  const Tensor x = tensors.at(request.at("input").get<size_t>());
-  const Tensor y = (*layer)(x);
+  const std::vector<Tensor> inputs = pick_tensors(request.at("inputs"), tensors);
+  const std::vector<Tensor> outputs = outputs_of(*layer, inputs);
   Answer answer;
-  answer.add("y", std::vector<Tensor>{y});
+  answer.add("y", outputs);
   std::vector<Answer::Named> wanted;
-  if (x.requires_grad()) wanted.emplace_back("g0", x);
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if (inputs[i].requires_grad()) wanted.emplace_back("g" + std::to_string(i), inputs[i]);
+  }
   for (const auto& [name, p] : layer->named_parameters()) wanted.emplace_back("grad." + name, p);
-  answer.add_gradients({y}, wanted, pick_tensors(request.at("cotangents"), tensors));
+  answer.add_gradients(outputs, wanted, pick_tensors(request.at("cotangents"), tensors));
   for (const auto& [name, value] : layer->state_dict()) answer.add("state." + name, value.detach());
   return answer;
 }

@@ -6,8 +6,8 @@
 namespace st::test {
 
 /// Makes the layer with these constructor arguments, loads "state", and runs it once in training or
-/// evaluation mode. y0: its output; g0: the gradient of its input; grad.NAME of its parameters; state.NAME
-/// afterwards.
+/// evaluation mode. y0: its output, y1 and y2 its state; g0: the gradient of its input; grad.NAME of its
+/// parameters; state.NAME afterwards.
 Answer run_layer(const Json& request, const std::vector<Tensor>& tensors);
 
 }  // namespace st::test

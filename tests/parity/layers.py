@@ -9,8 +9,12 @@ from case import Case, describe_call
 from ops import mapped, op_case, outputs_of
 from wire import NotExpressible, Request, copy_of, name_of
 
-LAYERS = ("BatchNorm1d", "Flatten", "Linear", "ReLU", "Sigmoid", "Tanh")
-LOSSES = {"CrossEntropyLoss": "cross_entropy", "MSELoss": "mse_loss"}  # functions here
+LAYERS = ("BatchNorm1d", "ELU", "Embedding", "Flatten", "GELU", "Hardswish", "LayerNorm", "LeakyReLU", "Linear",
+          "LogSigmoid", "LogSoftmax", "ReLU", "SiLU", "Sigmoid", "Softmax", "Softplus", "Tanh")
+LOSSES = {"BCELoss": "binary_cross_entropy", "BCEWithLogitsLoss": "binary_cross_entropy_with_logits",
+          "CrossEntropyLoss": "cross_entropy", "KLDivLoss": "kl_div", "L1Loss": "l1_loss", "MSELoss": "mse_loss",
+          "NLLLoss": "nll_loss", "SmoothL1Loss": "smooth_l1_loss"}  # functions here
+RECURRENT = {"LSTM": "Lstm"}  # PyTorch's name and ours; input, and perhaps a state; output and state
 
 
 def flatten_inputs(make):
@@ -34,9 +38,14 @@ def bound(cls, given, drop=("self", "device", "dtype", "args", "kwargs")):
     return {k: v for k, v in arguments.arguments.items() if k not in drop}
 
 
+def flat(values):
+    """Tensors out of tuples of tuples."""
+    return [x for v in values for x in (flat(v) if isinstance(v, (tuple, list)) else [v])]
+
+
 def layer_case(name, cls, given, forward, dtype, training):
-    options = bound(cls, given)
-    inputs = [copy_of(x) if isinstance(x, torch.Tensor) else x for x in [*forward.args, *forward.kwargs.values()]]
+    options = dict(given.kwargs) if name in RECURRENT else bound(cls, given)  # LSTM(*args, **kwargs)
+    inputs = mapped([*forward.args, *forward.kwargs.values()], copy_of)
     case = Case(name, describe_call(name, given.args, given.kwargs) + describe_call("", inputs, {})
                 + (" in training" if training else " in evaluation"))
     if options.pop("inplace", False):
@@ -47,34 +56,38 @@ def layer_case(name, cls, given, forward, dtype, training):
         for p in module.parameters():
             p.copy_(torch.randn_like(p))
     try:
-        request = Request("layer", name, dtype=name_of(dtype), training=training).arguments([], options)
+        request = Request("layer", RECURRENT.get(name, name), dtype=name_of(dtype), training=training).arguments([], options)
         request.fields["state"] = {k: request.tensor(v) for k, v in module.state_dict().items()}
-        if len(inputs) != 1:
+        if len(inputs) != 1 and name not in RECURRENT:
             raise NotExpressible("several inputs")
-        request.fields["input"] = request.tensor(inputs[0])
+        request.fields["inputs"] = [request.tensor(x) for x in flat(inputs)]
     except NotExpressible as e:
         case.inexpressible = str(e)
         return case
     double = copy.deepcopy(module).double()
-    case.expected, case.active, cotangents = run_torch(module, inputs[0], None)
+    case.expected, case.active, cotangents = run_torch(module, inputs, None)
     request.fields["cotangents"] = [request.tensor(c) for c in cotangents]
     case.request = request
-    case.truth = lambda: run_torch(double, inputs[0].detach().double().requires_grad_(inputs[0].requires_grad), cotangents)[0]
+    case.truth = lambda: run_torch(
+        double, mapped(inputs, lambda x: x.detach().double().requires_grad_(x.requires_grad)), cotangents)[0]
     return case
 
 
-def run_torch(module, x, cotangents):
+def run_torch(module, inputs, cotangents):
     """As run_layer of layers.cpp."""
-    y, = outputs_of(module(x))
-    values = {"y0": y.detach()}
-    cotangents = [torch.randn_like(y)] if cotangents is None else [c.to(y.dtype) for c in cotangents]
-    wanted = {"g0": x} if x.requires_grad else {}
+    outputs = flat(outputs_of(module(*inputs)))
+    values = {f"y{i}": y.detach() for i, y in enumerate(outputs)}
+    active = {f"y{i}": y for i, y in enumerate(outputs) if y.requires_grad}
+    if cotangents is None:
+        cotangents = [torch.randn_like(y) for y in active.values()]
+    cotangents = [c.to(y.dtype) for c, y in zip(cotangents, active.values())]
+    wanted = {f"g{i}": x for i, x in enumerate(flat(inputs)) if x.requires_grad}
     wanted.update({f"grad.{k}": p for k, p in module.named_parameters()})
     if wanted:
-        gradients = torch.autograd.grad([y], list(wanted.values()), cotangents, allow_unused=True)
+        gradients = torch.autograd.grad(list(active.values()), list(wanted.values()), cotangents, allow_unused=True)
         values.update({k: g for k, g in zip(wanted, gradients) if g is not None})
     values.update({f"state.{k}": v.clone() for k, v in module.state_dict().items()})
-    return values, ["y0"] if y.requires_grad else [], cotangents
+    return values, list(active), cotangents
 
 
 def loss_case(name, cls, given, forward):
@@ -86,12 +99,12 @@ def loss_case(name, cls, given, forward):
 
 
 def rows():
-    return sorted([*LAYERS, *LOSSES])
+    return sorted([*LAYERS, *RECURRENT, *LOSSES])
 
 
 def cases(name, dtype, seed):
     cls = getattr(torch.nn, name)
-    for training in (True, False) if name in LAYERS else (True,):
+    for training in (True, False) if name not in LOSSES else (True,):
         torch.manual_seed(seed)
         for sample in list(inputs_of(name, dtype, training)):
             given, forward = sample.constructor_input, sample.forward_input

@@ -45,11 +45,19 @@ def lstm(x, h0, c0, weight_ih, weight_hh, bias_ih=None, bias_hh=None, reverse=Fa
     return y.flip(0) if reverse else y, h[0], c[0]
 
 
+def binary_cross_entropy_with_logits(x, target, weight=None, pos_weight=None, reduction="mean"):
+    return F.binary_cross_entropy_with_logits(x, target, weight, pos_weight=pos_weight, reduction=reduction)
+
+
 # Ops that are not torch.OP(*inputs, **arguments).
 FUNCTIONS = {
     "linear": linear, "slice": slice_of, "pad": F.pad, "cross_entropy": F.cross_entropy, "mse_loss": F.mse_loss,
-    "batch_norm": F.batch_norm, "lstm": lstm, "expand": torch.Tensor.expand, "view": torch.Tensor.view, "to": torch.Tensor.to,
-    "contiguous": torch.Tensor.contiguous, "sum_to_size": torch.Tensor.sum_to_size,
+    "batch_norm": F.batch_norm, "expand": torch.Tensor.expand, "view": torch.Tensor.view, "to": torch.Tensor.to,
+    "lstm": lstm, "contiguous": torch.Tensor.contiguous, "sum_to_size": torch.Tensor.sum_to_size,
+    "binary_cross_entropy_with_logits": binary_cross_entropy_with_logits,
+    **{name: getattr(F, name) for name in (
+        "leaky_relu elu gelu silu softplus hardswish logsigmoid layer_norm embedding dropout nll_loss l1_loss smooth_l1_loss "
+        "binary_cross_entropy kl_div").split()},
 }
 
 

@@ -11,6 +11,8 @@
 #include "spiraltorch/ops/compare.h"
 #include "spiraltorch/ops/copy.h"
 #include "spiraltorch/ops/creation.h"
+#include "spiraltorch/ops/dropout.h"
+#include "spiraltorch/ops/embedding.h"
 #include "spiraltorch/ops/index.h"
 #include "spiraltorch/ops/indexing.h"
 #include "spiraltorch/ops/inplace.h"
@@ -49,6 +51,7 @@ Reduction reduction(const Call& c) {
   if (name == "none") return Reduction::none;
   if (name == "sum") return Reduction::sum;
   if (name == "mean") return Reduction::mean;
+  if (name == "batchmean") return Reduction::batchmean;
   throw NotExpressible("reduction \"" + name + "\"");
 }
 
@@ -164,6 +167,22 @@ const std::vector<Op>& ops() {
       {"relu", "input", unary(ST_CALL(relu))},
       {"tanh", "input", unary(ST_CALL(tanh))},
       {"sigmoid", "input", unary(ST_CALL(sigmoid))},
+      {"logsigmoid", "input", unary(ST_CALL(logsigmoid))},
+      {"silu", "input", unary(ST_CALL(silu))},
+      {"hardswish", "input", unary(ST_CALL(hardswish))},
+      {"leaky_relu", "input negative_slope",
+       [](C c) -> Result { return leaky_relu(c.tensor("input"), {c.real("negative_slope", 0.01)}); }},
+      {"elu", "input alpha", [](C c) -> Result { return elu(c.tensor("input"), {c.real("alpha", 1)}); }},
+      {"gelu", "input approximate",
+       [](C c) -> Result {
+         const std::string form = c.text("approximate", "none");
+         if (form != "none" && form != "tanh") throw NotExpressible("approximate \"" + form + "\"");
+         return gelu(c.tensor("input"), {form == "tanh" ? Approximate::tanh : Approximate::none});
+       }},
+      {"softplus", "input beta threshold",
+       [](C c) -> Result {
+         return softplus(c.tensor("input"), {c.real("beta", 1), c.real("threshold", 20)});
+       }},
       {"clamp", "input min max",
        [](C c) -> Result {
          return clamp(c.tensor("input"), c.optional_scalar("min"), c.optional_scalar("max"));
@@ -282,6 +301,43 @@ const std::vector<Op>& ops() {
        }},
       {"mse_loss", "input target reduction",
        [](C c) -> Result { return mse_loss(c.tensor("input"), c.tensor("target"), {reduction(c)}); }},
+      {"l1_loss", "input target reduction",
+       [](C c) -> Result { return l1_loss(c.tensor("input"), c.tensor("target"), {reduction(c)}); }},
+      {"smooth_l1_loss", "input target reduction beta",
+       [](C c) -> Result {
+         return smooth_l1_loss(c.tensor("input"), c.tensor("target"), {reduction(c), c.real("beta", 1)});
+       }},
+      {"nll_loss", "input target weight ignore_index reduction",
+       [](C c) -> Result {
+         return nll_loss(c.tensor("input"), c.tensor("target"),
+                         {c.optional_tensor("weight"), c.integer("ignore_index", -100), reduction(c)});
+       }},
+      {"binary_cross_entropy", "input target weight reduction",
+       [](C c) -> Result {
+         return binary_cross_entropy(c.tensor("input"), c.tensor("target"),
+                                     {c.optional_tensor("weight"), reduction(c)});
+       }},
+      {"binary_cross_entropy_with_logits", "input target weight reduction pos_weight",
+       [](C c) -> Result {
+         return binary_cross_entropy_with_logits(
+             c.tensor("input"), c.tensor("target"),
+             {c.optional_tensor("weight"), reduction(c), c.optional_tensor("pos_weight")});
+       }},
+      {"kl_div", "input target reduction log_target",
+       [](C c) -> Result {
+         return kl_div(c.tensor("input"), c.tensor("target"), {reduction(c), c.flag("log_target", false)});
+       }},
+      {"layer_norm", "input normalized_shape weight bias eps",
+       [](C c) -> Result {
+         return layer_norm(c.tensor("input"), c.dims("normalized_shape"), c.optional_tensor("weight"),
+                           c.optional_tensor("bias"), {c.real("eps", 1e-5)});
+       }},
+      {"dropout", "input p training",
+       [](C c) -> Result { return dropout(c.tensor("input"), {c.real("p", 0.5), c.flag("training", true)}); }},
+      {"embedding", "input weight padding_idx",
+       [](C c) -> Result {
+         return embedding(c.tensor("input"), c.tensor("weight"), {c.optional_integer("padding_idx")});
+       }},
       {"batch_norm", "input running_mean running_var weight bias training momentum eps",
        [](C c) -> Result {
          return batch_norm(c.tensor("input"), c.optional_tensor("running_mean"),

@@ -100,6 +100,7 @@ const char* opened(const char* x) { return x; }
 Scalar opened(Scalar x) { return x; }
 CrossEntropyRule opened(CrossEntropyRule x) { return x; }
 BallStep opened(BallStep x) { return x; }
+CurveParameters opened(CurveParameters x) { return x; }
 Generator& opened(Generator& x) { return x; }
 FlatLeaf opened(FlatLeaf x) {
   x.param = memory().open(static_cast<char*>(x.param));
@@ -152,16 +153,17 @@ Kernels make_table() {
 const Kernels& kernel_table() {
   using K = Kernels;
   static const Kernels table =
-      make_table<&K::unary, &K::unary_backward, &K::binary, &K::binary_scalar, &K::scalar_binary, &K::compare,
+      make_table<&K::unary, &K::unary_backward, &K::curve, &K::curve_backward, &K::point_loss,
+                 &K::point_loss_backward, &K::binary, &K::binary_scalar, &K::scalar_binary, &K::compare,
                  &K::compare_scalar, &K::where, &K::clamp, &K::clamp_backward, &K::axpy, &K::copy, &K::fill,
-                 &K::arange, &K::linspace, &K::uniform, &K::normal, &K::randint, &K::randperm, &K::reduce,
-                 &K::extremum, &K::softmax, &K::softmax_backward, &K::log_softmax, &K::log_softmax_backward,
-                 &K::batch_norm, &K::batch_norm_eval, &K::batch_norm_backward, &K::check_target,
-                 &K::cross_entropy, &K::cross_entropy_backward, &K::check_index, &K::index_select,
-                 &K::index_add, &K::gather, &K::scatter_add, &K::matmul, &K::linear, &K::lstm,
-                 &K::lstm_backward, &K::sgd, &K::adam, &K::hyperbolic, &K::hyperbolic_backward,
-                 &K::hyperbolic_cdist, &K::hyperbolic_cdist_backward, &K::hyperbolic_midpoint,
-                 &K::hyperbolic_midpoint_backward, &K::ball_step, &K::unscale>();
+                 &K::arange, &K::linspace, &K::uniform, &K::normal, &K::randint, &K::randperm, &K::dropout,
+                 &K::reduce, &K::extremum, &K::softmax, &K::softmax_backward, &K::log_softmax,
+                 &K::log_softmax_backward, &K::batch_norm, &K::batch_norm_eval, &K::batch_norm_backward,
+                 &K::layer_norm, &K::layer_norm_backward, &K::check_target, &K::cross_entropy,
+                 &K::cross_entropy_backward, &K::check_index, &K::index_select, &K::index_add, &K::gather,
+                 &K::scatter_add, &K::matmul, &K::linear, &K::lstm, &K::lstm_backward, &K::sgd, &K::adam,
+                 &K::hyperbolic, &K::hyperbolic_backward, &K::hyperbolic_cdist, &K::hyperbolic_cdist_backward,
+                 &K::hyperbolic_midpoint, &K::hyperbolic_midpoint_backward, &K::ball_step, &K::unscale>();
   return table;
 }
 
@@ -177,7 +179,8 @@ void to_host(void* host, const void* device, size_t bytes) {
 }  // namespace
 
 Device shadow_device() {
-  static const Backend shadow{kernel_table, allocate, release, from_host, to_host};
+  static const Backend shadow{kernel_table, allocate, release,
+                              from_host,    to_host,  backend(Device::cpu).has_instructions_for};
   static const bool registered = (register_device(Device::custom, shadow), true);
   (void)registered;
   return Device::custom;

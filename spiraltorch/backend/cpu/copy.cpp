@@ -8,6 +8,7 @@
 #include <array>
 #include <cstring>
 
+#include "spiraltorch/backend/cpu/convert.h"
 #include "spiraltorch/backend/cpu/nest.h"
 #include "spiraltorch/backend/cpu/transpose.h"
 #include "spiraltorch/core/parallel.h"
@@ -22,8 +23,6 @@ constexpr int64_t kStreamRows = 1024;      // the same past the caches: long run
 constexpr int64_t kConvertSide = 32;       // the same with a conversion: 8 KiB of the widest type
 constexpr int64_t kStreamBytes = 4 << 20;  // a transpose this large writes past the caches
 
-using Convert = void (*)(const void* x, void* y, int64_t n);
-
 template <class To, class From>
 void convert_run(const void* x, void* y, int64_t n) {
   const From* from = static_cast<const From*>(x);
@@ -31,9 +30,10 @@ void convert_run(const void* x, void* y, int64_t n) {
   for (int64_t i = 0; i < n; ++i) to[i] = convert<To>(from[i]);
 }
 
-Convert conversion(DType from, DType to) {
+Conversion conversion(DType from, DType to) {
+  if (const Conversion by_vectors = vector_conversion(from, to)) return by_vectors;
   return visit_dtype(from, [to](auto from_tag) {
-    return visit_dtype(to, [](auto to_tag) -> Convert {
+    return visit_dtype(to, [](auto to_tag) -> Conversion {
       return convert_run<typename decltype(to_tag)::type, typename decltype(from_tag)::type>;
     });
   });
@@ -65,7 +65,7 @@ struct Plan {
   const char* x;
   char* y;
   int64_t x_item, y_item;
-  Convert convert = nullptr;  // null where the types are the same
+  Conversion convert = nullptr;  // null where the types are the same
   Nest<2> outer = {};         // x and y; y's strides fall from the outermost loop to the innermost
   Axis row = {};
 };

@@ -1,5 +1,5 @@
-// Elementwise kernels: unary.cpp holds functions of one tensor and their gradients, binary.cpp those of
-// several.
+// Elementwise kernels: unary.cpp and curve.cpp hold functions of one tensor and their gradients, binary.cpp
+// and point_loss.cpp those of several.
 #pragma once
 
 #include "spiraltorch/backend/families.h"
@@ -13,6 +13,14 @@ void unary(Unary op, In x, Out y);
 
 /// dx = dy f'(x) from what the op kept: y for exp, expm1, sqrt, tanh, sigmoid and relu, x for the others.
 void unary_backward(Unary op, In kept, In dy, Out dx);
+
+/// y = f(x), and dx = dy f'(x): curve.cpp.
+void curve(Curve f, CurveParameters parameters, In x, Out y);
+void curve_backward(Curve f, CurveParameters parameters, In x, In dy, Out dx);
+
+/// y = the loss of each element, and its gradient in x: point_loss.cpp. `beta` is read by smooth_l1 alone.
+void point_loss(PointLoss f, double beta, In x, In target, Out y);
+void point_loss_backward(PointLoss f, double beta, In x, In target, In dy, Out dx);
 
 /// What the two sides of a binary op are.
 enum class Form { tensors, scalar_right, scalar_left };

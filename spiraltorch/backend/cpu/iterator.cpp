@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "spiraltorch/backend/cpu/convert.h"
 #include "spiraltorch/core/parallel.h"
 
 namespace st::cpu {
@@ -228,6 +229,9 @@ void convert_strided(const From* source, int64_t source_stride, To* target, int6
 }  // namespace
 
 void pack(DType from, const void* source, int64_t stride, DType compute, void* block, int64_t n) {
+  if (stride == 1 && item_size(from) == 2) {
+    if (const Conversion by_vectors = vector_conversion(from, compute)) return by_vectors(source, block, n);
+  }
   visit_dtype(from, [&](auto from_tag) {
     visit_compute(compute, [&](auto to_tag) {
       using From = typename decltype(from_tag)::type;
@@ -238,6 +242,9 @@ void pack(DType from, const void* source, int64_t stride, DType compute, void* b
 }
 
 void unpack(DType compute, const void* block, DType to, void* target, int64_t stride, int64_t n) {
+  if (stride == 1 && item_size(to) == 2) {
+    if (const Conversion by_vectors = vector_conversion(compute, to)) return by_vectors(block, target, n);
+  }
   visit_compute(compute, [&](auto from_tag) {
     visit_dtype(to, [&](auto to_tag) {
       using From = typename decltype(from_tag)::type;

@@ -25,6 +25,10 @@ Kernels make_kernels() {
   // elementwise
   k.unary.fn = unary;
   k.unary_backward.fn = unary_backward;
+  k.curve.fn = curve;
+  k.curve_backward.fn = curve_backward;
+  k.point_loss.fn = point_loss;
+  k.point_loss_backward.fn = point_loss_backward;
   k.binary.fn = binary;
   k.binary_scalar.fn = binary_scalar;
   k.scalar_binary.fn = scalar_binary;
@@ -43,6 +47,7 @@ Kernels make_kernels() {
   k.normal.fn = normal;
   k.randint.fn = randint;
   k.randperm.fn = randperm;
+  k.dropout.fn = dropout;
   // reductions
   k.reduce.fn = reduce;
   k.extremum.fn = extremum;
@@ -55,6 +60,8 @@ Kernels make_kernels() {
   k.batch_norm.fn = batch_norm;
   k.batch_norm_eval.fn = batch_norm_eval;
   k.batch_norm_backward.fn = batch_norm_backward;
+  k.layer_norm.fn = layer_norm;
+  k.layer_norm_backward.fn = layer_norm_backward;
   k.check_target.fn = check_target;
   k.cross_entropy.fn = cross_entropy;
   k.cross_entropy_backward.fn = cross_entropy_backward;
@@ -91,6 +98,15 @@ Kernels make_kernels() {
 const Kernels& kernels() {
   static const Kernels table = make_kernels();
   return table;
+}
+
+bool has_instructions_for(DType dtype) {
+#if defined(__x86_64__)
+  return dtype == DType::bfloat16 && __builtin_cpu_supports("avx512bf16");
+#else
+  static_cast<void>(dtype);
+  return false;
+#endif
 }
 
 }  // namespace st::cpu

@@ -1,4 +1,5 @@
-// Batch normalisation: x, y, dy and dx are row-major (N, C, L...), everything a channel is (C); all of one
+// Batch and layer normalisation. For batches x, y, dy and dx are row-major (N, C, L...), everything a channel
+// is (C); all of one
 // dtype, float32 or float64. `weight` and `bias` may be undefined: 1 and 0.
 #pragma once
 
@@ -18,6 +19,13 @@ void batch_norm_eval(In x, In mean, In var, In weight, In bias, double eps, Out 
 /// The gradients; those of weight and bias where defined. `training`: mean and rstd depend on x.
 void batch_norm_backward(In x, In dy, In weight, In mean, In rstd, bool training, Out dx, Out dweight,
                          Out dbias);
+
+/// y = (x - mean) rstd weight + bias with the mean and 1 / sqrt(biased variance + eps) of each row of x
+/// (m, n), which are returned: layer_norm.cpp. weight and bias (n) may be undefined. All row-major, of one
+/// dtype.
+void layer_norm(In x, In weight, In bias, double eps, Out y, Out mean, Out rstd);
+/// The gradients that are defined.
+void layer_norm_backward(In x, In dy, In weight, In mean, In rstd, Out dx, Out dweight, Out dbias);
 
 /// What the loops are given; they work on a range of channels.
 template <class T>

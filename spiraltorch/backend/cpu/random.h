@@ -15,4 +15,9 @@ void randint(Out y, int64_t low, int64_t high, Generator& gen);
 /// A permutation of 0 .. n - 1, int64.
 void randperm(Out y, Generator& gen);
 
+/// y_i = x_i / (1 - p), or 0 with probability p. Element i in the order of memory is decided by word i % 4 of
+/// philox(seed, offset + i / 4), so that backward makes the same choices again. x and y: any floating dtype,
+/// dense, of the same strides; y may be x.
+void dropout(In x, double p, uint64_t seed, uint64_t offset, Out y);
+
 }  // namespace st::cpu

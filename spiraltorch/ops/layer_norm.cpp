@@ -1,0 +1,92 @@
+// Layer normalisation: checks, the fused kernels over rows, and the gradient composed of ops for
+// create_graph.
+#include "spiraltorch/autograd/node.h"
+#include "spiraltorch/backend/kernels.h"
+#include "spiraltorch/ops/arithmetic.h"
+#include "spiraltorch/ops/copy.h"
+#include "spiraltorch/ops/creation.h"
+#include "spiraltorch/ops/norm.h"
+#include "spiraltorch/ops/reduce.h"
+#include "spiraltorch/ops/shape.h"
+#include "spiraltorch/tensor/operands.h"
+
+namespace st {
+namespace {
+
+void check_layer_norm(const Tensor& x, const Shape& normalized, const Tensor& weight, const Tensor& bias) {
+  check_operands("layer_norm", {{"x", x}, {"weight", weight, true}, {"bias", bias, true}});
+  check_floating("layer_norm", x);
+  check<ShapeError>(normalized.size() > 0, "layer_norm: normalized_shape must have at least one dimension");
+  bool ends = x.dim() >= normalized.size();
+  for (int d = 1; ends && d <= normalized.size(); ++d) ends = x.size(-d) == normalized[normalized.size() - d];
+  check<ShapeError>(ends, "layer_norm: x must end in normalized_shape (x: {}, normalized_shape: {})",
+                    x.shape(), normalized);
+  const auto check_shape = [&](const char* name, const Tensor& t) {
+    check<ShapeError>(!t.defined() || t.shape() == normalized,
+                      "layer_norm: {} must be of normalized_shape ({}: {}, normalized_shape: {})", name, name,
+                      t.defined() ? t.shape() : Shape{}, normalized);
+    check<DTypeError>(!t.defined() || is_floating(t.dtype()),
+                      "layer_norm: {} is {}, expected a floating-point tensor", name,
+                      t.defined() ? t.dtype() : DType::float32);
+  };
+  check_shape("weight", weight);
+  check_shape("bias", bias);
+}
+
+// What the kernels take: row-major, of the compute dtype; an undefined tensor stays undefined.
+Tensor operand(const Tensor& t, DType compute, const Shape& shape) {
+  return t.defined() ? reshape(contiguous(to(t, compute)), shape) : t;
+}
+
+// The gradients as ops. x, dy: (m, n); weight: (n).
+Grads composed_gradients(const Tensor& x, const Tensor& weight, const Tensor& dy, double eps) {
+  const Tensor apart = x - mean(x, 1, keepdim);
+  const Tensor rstd = reciprocal(sqrt(mean(apart * apart, 1, keepdim) + eps));
+  const Tensor xhat = apart * rstd, g = weight.defined() ? dy * weight : dy;
+  const Tensor dx = (g - mean(g, 1, keepdim) - xhat * mean(g * xhat, 1, keepdim)) * rstd;
+  return {dx, sum(dy * xhat, 0), sum(dy, 0)};
+}
+
+}  // namespace
+
+Tensor layer_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& weight, const Tensor& bias,
+                  const LayerNormFuncOptions& options) {
+  check_layer_norm(x, normalized_shape, weight, bias);
+  const Shape row{numel_of(normalized_shape)};
+  const Shape rows{row[0] == 0 ? 0 : x.numel() / row[0], row[0]};
+  const DType compute = is_reduced_floating(x.dtype()) ? DType::float32 : x.dtype();
+  const Tensor mean = empty({rows[0]}, compute, x.device()), rstd = empty({rows[0]}, compute, x.device());
+  Tensor y = empty(x.shape(), compute, x.device());
+  {
+    const NoGradGuard no_grad;
+    const Tensor in = operand(x, compute, rows), out = reshape(y, rows);
+    const Tensor w = operand(weight, compute, row), shift = operand(bias, compute, row);
+    kernels(x.device())
+        .layer_norm(in.in(), w.in(), shift.in(), options.eps, out.out(), mean.out(), rstd.out());
+    y = to(y, x.dtype());
+  }
+  const Keep keep{x, weight, mean, rstd};
+  return record(
+      "layer_norm", y, {x, weight, bias}, keep,
+      [rows, row, compute, normalized_shape, eps = options.eps](const Backward& b) -> Grads {
+        const Tensor x = b.kept(0), mean = b.kept(2), rstd = b.kept(3);
+        const Tensor in = operand(x, compute, rows), dy = operand(b.dy(), compute, rows);
+        const Tensor weight = operand(b.kept(1), compute, row);
+        if (grad_enabled()) {
+          const Grads g = composed_gradients(in, weight, dy, eps);
+          return {reshape(g[0], x.shape()), reshape(g[1], normalized_shape), reshape(g[2], normalized_shape)};
+        }
+        const auto wanted = [&](int i, const Shape& shape) {
+          return b.needs(i) ? empty(shape, compute, x.device()) : Tensor();
+        };
+        const Tensor dx = wanted(0, x.shape()), dweight = wanted(1, normalized_shape),
+                     dbias = wanted(2, normalized_shape);
+        const auto out = [](const Tensor& t) { return t.defined() ? t.out() : Out{}; };
+        kernels(x.device())
+            .layer_norm_backward(in.in(), dy.in(), weight.in(), mean.in(), rstd.in(), out(dx), out(dweight),
+                                 out(dbias));
+        return {dx, dweight, dbias};
+      });
+}
+
+}  // namespace st

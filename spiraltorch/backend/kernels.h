@@ -84,6 +84,17 @@ struct Kernels {
   Kernel<In, In, Out> matmul{"matmul"};                  // (batch..., m, k) x (batch..., k, n), equal batches
   Kernel<In, In, In, Activation, Out> linear{"linear"};  // (m, k), (n, k), bias (n) or none: act(x w^T + b)
 
+  // convolution and pooling of images (n, c, h, w), each row-major or channels-last; see backend/cpu/conv.h
+  // and pool.h
+  Kernel<In, In, In, ConvRule, Out> conv2d{"conv2d"};                                   // x, w, bias, y
+  Kernel<In, In, ConvRule, Out> conv2d_backward_input{"conv2d_backward_input"};         // dy, w, dx
+  Kernel<In, In, ConvRule, Out, Out> conv2d_backward_weight{"conv2d_backward_weight"};  // x, dy, dw, db
+  Kernel<In, MaxPoolRule, Out, Out> max_pool2d{"max_pool2d"};                           // x, y, index
+  Kernel<In, In, MaxPoolRule, Out> max_pool2d_scatter{"max_pool2d_scatter"};            // dy, index, dx
+  Kernel<In, In, MaxPoolRule, Out> max_pool2d_gather{"max_pool2d_gather"};              // x, index, y
+  Kernel<In, AvgPoolRule, Out> avg_pool2d{"avg_pool2d"};                                // x, y
+  Kernel<In, AvgPoolRule, Out> avg_pool2d_backward{"avg_pool2d_backward"};              // dy, dx
+
   // optimiser steps of many leaves, in one pass over their memory
   Kernel<std::span<const SGDSlot>> sgd{"sgd"};
   Kernel<std::span<const AdamSlot>> adam{"adam"};

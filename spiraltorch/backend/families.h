@@ -2,6 +2,7 @@
 // are given.
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 namespace [[gnu::visibility("default")]] st {
@@ -62,6 +63,25 @@ struct CrossEntropyRule {
   int64_t ignore_index;
   double label_smoothing;
   bool mean;
+};
+
+/// How the kernel of a convolution moves: height and width each; in one dimension the height is 1.
+struct ConvRule {
+  std::array<int64_t, 2> stride, before, after, dilation;  // before, after: zeros around the image
+  int64_t groups;
+};
+
+/// How the window of a maximum moves, height and width each. What lies outside of the image is left out.
+struct MaxPoolRule {
+  std::array<int64_t, 2> kernel, stride, padding, dilation;
+};
+
+/// Which windows are averaged, height and width each, and what their sums are divided by.
+struct AvgPoolRule {
+  std::array<int64_t, 2> kernel, stride, padding;
+  bool adaptive;           // window o of `out` is [floor(o in / out), ceil((o + 1) in / out))
+  bool count_include_pad;  // padding counts as elements
+  int64_t divisor;         // 0: the number of elements
 };
 
 /// The maps of the Poincaré ball that work row by row, with their arguments (ops: geometry/ball.h).

@@ -99,6 +99,17 @@ struct Kernels {
   Kernel<In, In, In, In, In, In, In, bool, Out, Out, Out, Out> lstm_backward{
       "lstm_backward"};  // weight_hh, c0, gates, c, dh, dh_n, dc_n, reverse, dsums, dh0, dc0, dbias
 
+  // convolution and pooling of images (n, c, h, w), each row-major or channels-last; see backend/cpu/conv.h
+  // and pool.h
+  Kernel<In, In, In, ConvRule, Out> conv2d{"conv2d"};                                   // x, w, bias, y
+  Kernel<In, In, ConvRule, Out> conv2d_backward_input{"conv2d_backward_input"};         // dy, w, dx
+  Kernel<In, In, ConvRule, Out, Out> conv2d_backward_weight{"conv2d_backward_weight"};  // x, dy, dw, db
+  Kernel<In, MaxPoolRule, Out, Out> max_pool2d{"max_pool2d"};                           // x, y, index
+  Kernel<In, In, MaxPoolRule, Out> max_pool2d_scatter{"max_pool2d_scatter"};            // dy, index, dx
+  Kernel<In, In, MaxPoolRule, Out> max_pool2d_gather{"max_pool2d_gather"};              // x, index, y
+  Kernel<In, AvgPoolRule, Out> avg_pool2d{"avg_pool2d"};                                // x, y
+  Kernel<In, AvgPoolRule, Out> avg_pool2d_backward{"avg_pool2d_backward"};              // dy, dx
+
   // optimiser steps of many leaves, in one pass over their memory
   Kernel<std::span<const SGDSlot>> sgd{"sgd"};
   Kernel<std::span<const AdamSlot>> adam{"adam"};

@@ -1,4 +1,4 @@
-// BatchNorm1d: which statistics the normalisation uses, and how the running ones are kept.
+// BatchNorm: which statistics the normalisation uses, and how the running ones are kept.
 #include "spiraltorch/nn/batch_norm.h"
 
 #include <cmath>
@@ -11,14 +11,21 @@
 
 namespace st::nn {
 
-BatchNorm1d::BatchNorm1d(std::string name, int64_t features, std::optional<double> momentum, double eps,
-                         const BatchNormOptions& options)
-    : Layer(std::move(name)), features_(features), momentum_(momentum), eps_(eps) {
-  check<ValueError>(features >= 1, "BatchNorm1d: features must be at least 1, got {}", features);
-  check<ValueError>(!momentum || (*momentum >= 0 && *momentum <= 1),
-                    "BatchNorm1d: momentum must be in [0, 1], got {}", momentum.value_or(0));
-  check<ValueError>(eps > 0 && std::isfinite(eps), "BatchNorm1d: eps must be positive and finite, got {}",
-                    eps);
+BatchNorm::BatchNorm(const char* layer, const char* form, int least, int most, std::string name,
+                     int64_t features, std::optional<double> momentum, double eps,
+                     const BatchNormOptions& options)
+    : Layer(std::move(name)),
+      layer_(layer),
+      form_(form),
+      least_(least),
+      most_(most),
+      features_(features),
+      momentum_(momentum),
+      eps_(eps) {
+  check<ValueError>(features >= 1, "{}: features must be at least 1, got {}", layer, features);
+  check<ValueError>(!momentum || (*momentum >= 0 && *momentum <= 1), "{}: momentum must be in [0, 1], got {}",
+                    layer, momentum.value_or(0));
+  check<ValueError>(eps > 0 && std::isfinite(eps), "{}: eps must be positive and finite, got {}", layer, eps);
   if (options.affine) weight = Parameter(ones({features}));
   if (options.affine && options.bias) bias = Parameter(zeros({features}));
   if (options.track_running_stats) {
@@ -28,7 +35,7 @@ BatchNorm1d::BatchNorm1d(std::string name, int64_t features, std::optional<doubl
   }
 }
 
-void BatchNorm1d::reset_running_stats() {
+void BatchNorm::reset_running_stats() {
   if (!running_mean.defined()) return;
   const NoGradGuard guard;
   running_mean.zero_();
@@ -36,11 +43,11 @@ void BatchNorm1d::reset_running_stats() {
   num_batches_tracked.zero_();
 }
 
-Tensor BatchNorm1d::forward(const Tensor& x) {
-  check_operands("BatchNorm1d", {{"x", x}});
-  check<ShapeError>(x.dim() == 2 || x.dim() == 3, "BatchNorm1d: x must be (N, C) or (N, C, L), got {}",
+Tensor BatchNorm::forward(const Tensor& x) {
+  check_operands(layer_, {{"x", x}});
+  check<ShapeError>(x.dim() >= least_ && x.dim() <= most_, "{}: x must be {}, got {}", layer_, form_,
                     x.shape());
-  check<ShapeError>(x.size(1) == features_, "BatchNorm1d: x has {} channels, {} are expected (x: {})",
+  check<ShapeError>(x.size(1) == features_, "{}: x has {} channels, {} are expected (x: {})", layer_,
                     x.size(1), features_, x.shape());
   const bool tracked = running_mean.defined();
   const bool update = training() && tracked;
@@ -55,7 +62,7 @@ Tensor BatchNorm1d::forward(const Tensor& x) {
   return y;
 }
 
-void BatchNorm1d::visit(Visitor& v) {
+void BatchNorm::visit(Visitor& v) {
   v("weight", weight);
   v("bias", bias);
   v("running_mean", running_mean);
@@ -63,7 +70,7 @@ void BatchNorm1d::visit(Visitor& v) {
   v("num_batches_tracked", num_batches_tracked);
 }
 
-std::string BatchNorm1d::extra_repr() const {
+std::string BatchNorm::extra_repr() const {
   return format_text(
       "{}, eps={}, momentum={}, affine={}, bias={}, track_running_stats={}",
       {to_text(features_), python_repr(eps_), momentum_ ? python_repr(*momentum_) : "None",

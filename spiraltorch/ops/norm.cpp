@@ -6,6 +6,7 @@
 #include "spiraltorch/ops/arithmetic.h"
 #include "spiraltorch/ops/copy.h"
 #include "spiraltorch/ops/creation.h"
+#include "spiraltorch/ops/layout.h"
 #include "spiraltorch/ops/promotion.h"
 #include "spiraltorch/ops/reduce.h"
 #include "spiraltorch/ops/shape.h"
@@ -92,12 +93,14 @@ Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& run
   }
 
   const DType compute = is_reduced_floating(x.dtype()) ? DType::float32 : x.dtype();
-  Tensor y = empty(x.shape(), compute, x.device());
+  const Layout layout = layout_of(x);
+  Tensor y = empty_image("batch_norm", x.shape(), layout, compute, x.device());
   Tensor mean = empty(channels, compute, x.device());
   const Tensor rstd = empty(channels, compute, x.device());
   {
     const NoGradGuard no_grad;
-    const Tensor in = operand(x, compute), w = operand(weight, compute), shift = operand(bias, compute);
+    const Tensor in = arranged(to(x, compute), layout), w = operand(weight, compute),
+                 shift = operand(bias, compute);
     const Tensor moving_mean = operand(running_mean, compute), moving_var = operand(running_var, compute);
     const Kernels& k = kernels(x.device());
     if (options.training) {
@@ -114,21 +117,24 @@ Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& run
     y = to(y, x.dtype());
   }
   const Keep keep{x, weight, mean, rstd};
-  return record("batch_norm", y, {x, weight, bias}, keep, [options, compute](const Backward& b) -> Grads {
-    const Tensor x = b.kept(0), weight = b.kept(1), mean = b.kept(2), rstd = b.kept(3);
-    if (grad_enabled()) return composed_gradients(x, weight, b.dy(), mean, rstd, options);
-    const auto wanted = [&](int i, const Shape& shape) {
-      return b.needs(i) ? empty(shape, compute, x.device()) : Tensor();
-    };
-    const Tensor dx = wanted(0, x.shape()), dweight = wanted(1, mean.shape()),
-                 dbias = wanted(2, mean.shape());
-    const auto out = [](const Tensor& t) { return t.defined() ? t.out() : Out{}; };
-    const Tensor in = operand(x, compute), dy = operand(b.dy(), compute), w = operand(weight, compute);
-    kernels(x.device())
-        .batch_norm_backward(in.in(), dy.in(), w.in(), mean.in(), rstd.in(), options.training, out(dx),
-                             out(dweight), out(dbias));
-    return {dx, dweight, dbias};
-  });
+  return record(
+      "batch_norm", y, {x, weight, bias}, keep, [options, compute, layout](const Backward& b) -> Grads {
+        const Tensor x = b.kept(0), weight = b.kept(1), mean = b.kept(2), rstd = b.kept(3);
+        if (grad_enabled()) return composed_gradients(x, weight, b.dy(), mean, rstd, options);
+        const auto wanted = [&](int i, const Shape& shape) {
+          return b.needs(i) ? empty(shape, compute, x.device()) : Tensor();
+        };
+        const Tensor dweight = wanted(1, mean.shape()), dbias = wanted(2, mean.shape());
+        const Tensor dx =
+            b.needs(0) ? empty_image("batch_norm", x.shape(), layout, compute, x.device()) : Tensor();
+        const auto out = [](const Tensor& t) { return t.defined() ? t.out() : Out{}; };
+        const Tensor in = arranged(to(x, compute), layout), dy = arranged(to(b.dy(), compute), layout),
+                     w = operand(weight, compute);
+        kernels(x.device())
+            .batch_norm_backward(in.in(), dy.in(), w.in(), mean.in(), rstd.in(), options.training, out(dx),
+                                 out(dweight), out(dbias));
+        return {dx, dweight, dbias};
+      });
 }
 
 }  // namespace st

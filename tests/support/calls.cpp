@@ -9,6 +9,7 @@
 #include "spiraltorch/ops/activation.h"
 #include "spiraltorch/ops/arithmetic.h"
 #include "spiraltorch/ops/compare.h"
+#include "spiraltorch/ops/conv.h"
 #include "spiraltorch/ops/copy.h"
 #include "spiraltorch/ops/creation.h"
 #include "spiraltorch/ops/dropout.h"
@@ -20,6 +21,7 @@
 #include "spiraltorch/ops/loss.h"
 #include "spiraltorch/ops/matmul.h"
 #include "spiraltorch/ops/norm.h"
+#include "spiraltorch/ops/pool.h"
 #include "spiraltorch/ops/random.h"
 #include "spiraltorch/ops/recurrent.h"
 #include "spiraltorch/ops/reduce.h"
@@ -62,6 +64,23 @@ Activation activation(const Call& c) {
   if (name == "tanh") return Activation::tanh;
   if (name == "sigmoid") return Activation::sigmoid;
   throw NotExpressible("activation \"" + name + "\"");
+}
+
+// The same where only one side is: a number, or a list of one.
+std::optional<int64_t> single(const Call& c, const std::string& name) {
+  if (!c.has(name)) return {};
+  const std::vector<int64_t> values = c.integers(name);
+  if (values.empty()) return {};
+  if (values.size() > 1) throw NotExpressible("more than 1 number in " + name);
+  return values[0];
+}
+
+MaxPool2dFuncOptions max_pool2d_options(const Call& c) {
+  return {pair(c, "stride"), pair(c, "padding", 0), pair(c, "dilation", 1), c.flag("ceil_mode", false)};
+}
+MaxPool1dFuncOptions max_pool1d_options(const Call& c) {
+  return {single(c, "stride"), single(c, "padding").value_or(0), single(c, "dilation").value_or(1),
+          c.flag("ceil_mode", false)};
 }
 
 // f(x, y) where y may be a number.
@@ -287,6 +306,48 @@ const std::vector<Op>& ops() {
       {"linear", "input weight bias activation",
        [](C c) -> Result {
          return linear(c.tensor("input"), c.tensor("weight"), c.optional_tensor("bias"), {activation(c)});
+       }},
+      {"conv2d", "input weight bias stride padding dilation groups",
+       [](C c) -> Result {
+         return conv2d(c.tensor("input"), c.tensor("weight"), c.optional_tensor("bias"),
+                       {pair(c, "stride", 1), padding(c), pair(c, "dilation", 1), c.integer("groups", 1)});
+       }},
+      {"conv1d", "input weight bias stride padding dilation groups",
+       [](C c) -> Result {
+         return conv1d(c.tensor("input"), c.tensor("weight"), c.optional_tensor("bias"),
+                       {single(c, "stride").value_or(1), padding(c), single(c, "dilation").value_or(1),
+                        c.integer("groups", 1)});
+       }},
+      {"max_pool2d", "input kernel_size stride padding dilation ceil_mode return_indices",
+       [](C c) -> Result {
+         if (c.flag("return_indices", false))
+           return max_pool2d_with_indices(c.tensor("input"), pair(c, "kernel_size"), max_pool2d_options(c));
+         return max_pool2d(c.tensor("input"), pair(c, "kernel_size"), max_pool2d_options(c));
+       }},
+      {"max_pool1d", "input kernel_size stride padding dilation ceil_mode return_indices",
+       [](C c) -> Result {
+         const int64_t kernel = single(c, "kernel_size").value();
+         if (c.flag("return_indices", false))
+           return max_pool1d_with_indices(c.tensor("input"), kernel, max_pool1d_options(c));
+         return max_pool1d(c.tensor("input"), kernel, max_pool1d_options(c));
+       }},
+      {"avg_pool2d", "input kernel_size stride padding ceil_mode count_include_pad divisor_override",
+       [](C c) -> Result {
+         return avg_pool2d(c.tensor("input"), pair(c, "kernel_size"),
+                           {pair(c, "stride"), pair(c, "padding", 0), c.flag("ceil_mode", false),
+                            c.flag("count_include_pad", true), c.optional_integer("divisor_override")});
+       }},
+      {"avg_pool1d", "input kernel_size stride padding ceil_mode count_include_pad",
+       [](C c) -> Result {
+         return avg_pool1d(c.tensor("input"), single(c, "kernel_size").value(),
+                           {single(c, "stride"), single(c, "padding").value_or(0), c.flag("ceil_mode", false),
+                            c.flag("count_include_pad", true)});
+       }},
+      {"adaptive_avg_pool2d", "input output_size",
+       [](C c) -> Result { return adaptive_avg_pool2d(c.tensor("input"), output_size(c)); }},
+      {"adaptive_avg_pool1d", "input output_size",
+       [](C c) -> Result {
+         return adaptive_avg_pool1d(c.tensor("input"), single(c, "output_size").value());
        }},
       {"softmax", "input dim", [](C c) -> Result { return softmax(c.tensor("input"), c.integer("dim")); }},
       {"log_softmax", "input dim",
@@ -547,6 +608,31 @@ std::vector<int64_t> Call::integers(const std::string& name) const {
 }
 
 Result::Result(const ValueIndex& pair) : vector{pair.values, pair.indices} {}
+
+Pair pair(const Call& c, const std::string& name, Pair otherwise) {
+  if (!c.has(name)) return otherwise;
+  const std::vector<int64_t> values = c.integers(name);
+  if (values.size() > 2) throw NotExpressible("more than 2 numbers in " + name);
+  if (values.empty()) return otherwise;
+  return values.size() == 1 ? Pair(values[0]) : Pair(values[0], values[1]);
+}
+
+Padding padding(const Call& c) {
+  if (c.has("padding") && !c.is_list("padding")) {
+    try {
+      return Padding(c.text("padding", "").c_str());
+    } catch (const NotExpressible&) {  // a number
+    }
+  }
+  return pair(c, "padding", 0);
+}
+
+Pair output_size(const Call& c) {
+  if (!c.is_list("output_size")) return c.has("output_size") ? Pair(c.integer("output_size")) : Pair(-1);
+  const auto side = [](const Json& v) { return v.is_null() ? int64_t{-1} : v.get<int64_t>(); };
+  const Json& list = c.list("output_size");
+  return list.size() == 1 ? Pair(side(list[0])) : Pair(side(list.at(0)), side(list.at(1)));
+}
 
 const Op& find_op(const std::string& name) {
   for (const Op& op : ops()) {

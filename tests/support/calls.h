@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "spiraltorch/core/pair.h"
 #include "spiraltorch/tensor/tensor.h"
 
 namespace st::test {
@@ -67,6 +68,13 @@ class Call {
   std::map<std::string, Json> arguments_;
   std::vector<Tensor> tensors_;
 };
+
+/// One number for both sides, or [height, width]; `otherwise` when absent.
+Pair pair(const Call& c, const std::string& name, Pair otherwise = {});
+/// The argument padding: numbers or a name.
+Padding padding(const Call& c);
+/// The argument output_size, where null stands for the size of the input.
+Pair output_size(const Call& c);
 
 /// What a call gives: its tensors in PyTorch's order.
 struct Result : std::vector<Tensor> {

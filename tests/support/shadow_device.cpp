@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <bit>
 #include <cstddef>
 #include <cstring>
@@ -101,6 +102,9 @@ Scalar opened(Scalar x) { return x; }
 CrossEntropyRule opened(CrossEntropyRule x) { return x; }
 BallStep opened(BallStep x) { return x; }
 CurveParameters opened(CurveParameters x) { return x; }
+ConvRule opened(ConvRule x) { return x; }
+MaxPoolRule opened(MaxPoolRule x) { return x; }
+AvgPoolRule opened(AvgPoolRule x) { return x; }
 Generator& opened(Generator& x) { return x; }
 FlatLeaf opened(FlatLeaf x) {
   x.param = memory().open(static_cast<char*>(x.param));
@@ -127,12 +131,17 @@ std::vector<AdamSlot> opened(std::span<const AdamSlot> slots) {
   return result;
 }
 
+std::atomic<int64_t> copies = 0;
+
 // The kernel of the CPU in this slot, over opened arguments.
 template <class K, K Kernels::*slot>
 struct Through;
 template <class... A, Kernel<A...> Kernels::*slot>
 struct Through<Kernel<A...>, slot> {
-  static void call(A... a) { (kernels(Device::cpu).*slot)(opened(static_cast<A>(a))...); }
+  static void call(A... a) {
+    if constexpr (std::is_same_v<Kernel<A...>, decltype(Kernels::copy)>) copies += slot == &Kernels::copy;
+    (kernels(Device::cpu).*slot)(opened(static_cast<A>(a))...);
+  }
 };
 
 template <class K>
@@ -152,18 +161,19 @@ Kernels make_table() {
 
 const Kernels& kernel_table() {
   using K = Kernels;
-  static const Kernels table =
-      make_table<&K::unary, &K::unary_backward, &K::curve, &K::curve_backward, &K::point_loss,
-                 &K::point_loss_backward, &K::binary, &K::binary_scalar, &K::scalar_binary, &K::compare,
-                 &K::compare_scalar, &K::where, &K::clamp, &K::clamp_backward, &K::axpy, &K::copy, &K::fill,
-                 &K::arange, &K::linspace, &K::uniform, &K::normal, &K::randint, &K::randperm, &K::dropout,
-                 &K::reduce, &K::extremum, &K::softmax, &K::softmax_backward, &K::log_softmax,
-                 &K::log_softmax_backward, &K::batch_norm, &K::batch_norm_eval, &K::batch_norm_backward,
-                 &K::layer_norm, &K::layer_norm_backward, &K::check_target, &K::cross_entropy,
-                 &K::cross_entropy_backward, &K::check_index, &K::index_select, &K::index_add, &K::gather,
-                 &K::scatter_add, &K::matmul, &K::linear, &K::lstm, &K::lstm_backward, &K::sgd, &K::adam,
-                 &K::hyperbolic, &K::hyperbolic_backward, &K::hyperbolic_cdist, &K::hyperbolic_cdist_backward,
-                 &K::hyperbolic_midpoint, &K::hyperbolic_midpoint_backward, &K::ball_step, &K::unscale>();
+  static const Kernels table = make_table<
+      &K::unary, &K::unary_backward, &K::curve, &K::curve_backward, &K::point_loss, &K::point_loss_backward,
+      &K::binary, &K::binary_scalar, &K::scalar_binary, &K::compare, &K::compare_scalar, &K::where, &K::clamp,
+      &K::clamp_backward, &K::axpy, &K::copy, &K::fill, &K::arange, &K::linspace, &K::uniform, &K::normal,
+      &K::randint, &K::randperm, &K::dropout, &K::reduce, &K::extremum, &K::softmax, &K::softmax_backward,
+      &K::log_softmax, &K::log_softmax_backward, &K::batch_norm, &K::batch_norm_eval, &K::batch_norm_backward,
+      &K::layer_norm, &K::layer_norm_backward, &K::check_target, &K::cross_entropy,
+      &K::cross_entropy_backward, &K::check_index, &K::index_select, &K::index_add, &K::gather,
+      &K::scatter_add, &K::matmul, &K::linear, &K::lstm, &K::lstm_backward, &K::conv2d,
+      &K::conv2d_backward_input, &K::conv2d_backward_weight, &K::max_pool2d, &K::max_pool2d_scatter,
+      &K::max_pool2d_gather, &K::avg_pool2d, &K::avg_pool2d_backward, &K::sgd, &K::adam, &K::hyperbolic,
+      &K::hyperbolic_backward, &K::hyperbolic_cdist, &K::hyperbolic_cdist_backward, &K::hyperbolic_midpoint,
+      &K::hyperbolic_midpoint_backward, &K::ball_step, &K::unscale>();
   return table;
 }
 
@@ -185,6 +195,8 @@ Device shadow_device() {
   (void)registered;
   return Device::custom;
 }
+
+int64_t shadow_copies() { return copies; }
 
 Tensor moved(const Tensor& x, Device device) {
   const int64_t elements = static_cast<int64_t>(x.storage()->bytes() / item_size(x.dtype()));

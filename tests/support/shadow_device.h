@@ -13,4 +13,7 @@ Device shadow_device();
 /// x on another device in the same memory layout, gaps and all, as a leaf of its own.
 Tensor moved(const Tensor& x, Device device);
 
+/// How often the kernel `copy` has run on it: the copies that ops make of their operands, too.
+int64_t shadow_copies();
+
 }  // namespace st::test

@@ -2,6 +2,7 @@
 #include "spiraltorch/backend/cpu/kernels.h"
 
 #include "spiraltorch/backend/cpu/ball_step.h"
+#include "spiraltorch/backend/cpu/conv.h"
 #include "spiraltorch/backend/cpu/copy.h"
 #include "spiraltorch/backend/cpu/elementwise.h"
 #include "spiraltorch/backend/cpu/hyperbolic.h"
@@ -11,6 +12,7 @@
 #include "spiraltorch/backend/cpu/matmul.h"
 #include "spiraltorch/backend/cpu/norm.h"
 #include "spiraltorch/backend/cpu/optimizer.h"
+#include "spiraltorch/backend/cpu/pool.h"
 #include "spiraltorch/backend/cpu/random.h"
 #include "spiraltorch/backend/cpu/range.h"
 #include "spiraltorch/backend/cpu/reduce.h"
@@ -77,6 +79,15 @@ Kernels make_kernels() {
   // recurrence
   k.lstm.fn = lstm;
   k.lstm_backward.fn = lstm_backward;
+  // convolution and pooling
+  k.conv2d.fn = conv2d;
+  k.conv2d_backward_input.fn = conv2d_backward_input;
+  k.conv2d_backward_weight.fn = conv2d_backward_weight;
+  k.max_pool2d.fn = max_pool2d;
+  k.max_pool2d_scatter.fn = max_pool2d_scatter;
+  k.max_pool2d_gather.fn = max_pool2d_gather;
+  k.avg_pool2d.fn = avg_pool2d;
+  k.avg_pool2d_backward.fn = avg_pool2d_backward;
   // optimisers
   k.sgd.fn = sgd;
   k.adam.fn = adam;

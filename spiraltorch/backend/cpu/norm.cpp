@@ -1,19 +1,22 @@
-// Batch normalisation. Statistics take one pass and accumulate in float64 what differs from the channel's
-// first element, so that a mean far from zero costs no digits; the second pass finds a few channels still in
-// cache.
+// Batch normalisation in two passes: sums for each channel, then the values. Sums accumulate in float64 what
+// differs from the channel's first element, so that a mean far from zero costs no digits; the parts they are
+// made of depend on the shape alone, so that a result does not depend on the number of threads.
 #include "spiraltorch/backend/cpu/norm.h"
 
 #include "spiraltorch/backend/cpu/simd/targets.h"
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "spiraltorch/backend/cpu/norm.cpp"
 #include <hwy/foreach_target.h>
+// foreach_target stands first
 #include <hwy/highway.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <type_traits>
 
 #include "spiraltorch/backend/cpu/nest.h"
+#include "spiraltorch/backend/cpu/scratch.h"
 #include "spiraltorch/backend/cpu/simd/part-inl.h"
 #include "spiraltorch/core/parallel.h"
 
@@ -23,190 +26,145 @@ namespace hn = hwy::HWY_NAMESPACE;
 namespace {
 namespace part = simd::HWY_NAMESPACE;
 
-// One channel (along), or as many neighbouring ones as D has lanes and there are (across), as vectors of D.
+// Elements of type T as float64, `fill` beyond `count`.
 template <class T, class D>
-class Group {
- public:
-  using V = hn::Vec<D>;
-  const D d;
-
-  Group(const BatchNorm<T>& a, int64_t channel, int64_t end)
-      : a_(a), channel_(channel), width_(end - channel), along_(a.along()) {}
-
-  // f(offset of a vector of x, how many of its lanes are there)
-  template <class F>
-  HWY_INLINE void each(const F& f) const {
-    const int64_t lanes = static_cast<int64_t>(hn::Lanes(d)), step = a_.channels * a_.length;
-    int64_t offset = channel_ * a_.length;
-    for (int64_t r = 0; r < a_.rows; ++r, offset += step) {
-      if (along_) {
-        for (int64_t i = 0; i < a_.length; i += lanes) f(offset + i, a_.length - i);
-      } else {
-        f(offset, width_);
-      }
-    }
+HWY_INLINE hn::Vec<D> load_wide(D d, const T* p, int64_t count, T fill) {
+  const auto v = part::LoadPart(hn::Rebind<T, D>(), p, count, fill);
+  if constexpr (std::is_same_v<T, double>) {
+    return v;
+  } else {
+    return hn::PromoteTo(d, v);
   }
+}
 
-  // What belongs to a channel: its value in every lane, or each lane its own.
-  HWY_INLINE V channel(const T* p, double otherwise) const {
-    return p ? value(p + channel_) : hn::Set(d, static_cast<hn::TFromD<D>>(otherwise));
+// What a pass over elements adds up for a channel, in two sums: x - first and its square, or, on the way
+// back, dy and dy (x - mean).
+struct Moments {
+  template <class V>
+  static HWY_INLINE void add(V x, V, V& sum, V& square) {
+    sum = hn::Add(sum, x);
+    square = hn::MulAdd(x, x, square);
   }
-  HWY_INLINE void set_channel(T* p, V v) const { set_value(p + channel_, v); }
-
-  // The same at the address of the group's own values.
-  HWY_INLINE V value(const T* p) const {
-    return along_ ? hn::Set(d, static_cast<hn::TFromD<D>>(*p)) : load(p, width_, 0);
+};
+struct Slopes {
+  template <class V>
+  static HWY_INLINE void add(V x, V dy, V& sum, V& dot) {
+    sum = hn::Add(sum, dy);
+    dot = hn::MulAdd(dy, x, dot);
   }
-  HWY_INLINE void set_value(T* p, V v) const {
-    const hn::Rebind<T, D> dt;
-    const auto narrow = [&]() HWY_ATTR {
-      if constexpr (std::is_same_v<T, hn::TFromD<D>>) {
-        return v;
-      } else {
-        return hn::DemoteTo(dt, v);
-      }
-    }();
-    part::StorePart(narrow, dt, p, along_ ? 1 : width_);
-  }
-  HWY_INLINE V load(const T* p, int64_t count, T fill) const {
-    const hn::Rebind<T, D> dt;
-    const auto v = part::LoadPart(dt, p, count, fill);
-    if constexpr (std::is_same_v<T, hn::TFromD<D>>) {
-      return v;
-    } else {
-      return hn::PromoteTo(d, v);
-    }
-  }
-  // The sum for each channel, given that for each lane.
-  HWY_INLINE V total(V v) const { return along_ ? hn::SumOfLanes(d, v) : v; }
-
- private:
-  const BatchNorm<T>& a_;
-  const int64_t channel_, width_;
-  const bool along_;
 };
 
-template <class T>
-using Wide = Group<T, hn::ScalableTag<double>>;
-template <class T>
-using Narrow = Group<T, hn::ScalableTag<T>>;
-
-template <class T, class D>
-HWY_INLINE int64_t group_step(const BatchNorm<T>& a, D d) {
-  return a.along() ? 1 : static_cast<int64_t>(hn::Lanes(d));
-}
-
-// mean and rstd of channels [begin, end), and the running statistics.
-template <class T>
-void find_statistics(const BatchNorm<T>& a, int64_t begin, int64_t end) {
+// One channel whose elements are neighbours.
+template <class Op, class T>
+void sum_channel(const BatchNorm<T>& a, const T* from, int64_t c) {
   const hn::ScalableTag<double> d;
-  const double count = static_cast<double>(a.rows * a.length);
-  const auto one = hn::Set(d, 1.0), n = hn::Set(d, count), momentum = hn::Set(d, a.momentum);
-  for (int64_t c = begin; c < end; c += group_step(a, d)) {
-    const Wide<T> g(a, c, end);
-    const T* const first = a.x + c * a.length;
-    const auto shift = a.along() ? hn::Set(d, static_cast<double>(first[0])) : g.load(first, end - c, 0);
-    auto sum = hn::Zero(d), square = sum;
-    g.each([&](int64_t offset, int64_t valid) HWY_ATTR {
-      // Lanes beyond the end differ by 0 from the first element.
-      const auto x = hn::Sub(g.load(a.x + offset, valid, first[0]), shift);
-      sum = hn::Add(sum, x);
-      square = hn::MulAdd(x, x, square);
-    });
-    const auto offset = hn::Div(g.total(sum), n), mean = hn::Add(shift, offset);
-    const auto spread = hn::NegMulAdd(hn::Mul(offset, offset), n, g.total(square));
-    const auto deviations = hn::IfThenElse(hn::Lt(spread, hn::Zero(d)), hn::Zero(d), spread);  // NaN stays
-    g.set_channel(a.new_mean, mean);
-    g.set_channel(a.new_rstd, hn::Div(one, hn::Sqrt(hn::Add(hn::Div(deviations, n), hn::Set(d, a.eps)))));
-    // A channel whose statistics are not finite leaves the running ones as they are: one Inf in one batch
-    // would stay in them, and in every checkpoint, for ever.
-    const auto largest = hn::Set(d, static_cast<double>(std::numeric_limits<T>::max()));
-    const auto variance = hn::Div(deviations, hn::Sub(n, one));
-    const auto usable = hn::And(hn::Le(hn::Abs(mean), largest), hn::Le(variance, largest));
-    const auto moved = [&](T* p, hn::Vec<decltype(d)> to) HWY_ATTR {
-      const auto from = g.channel(p, 0);
-      const auto next = hn::MulAdd(momentum, hn::Sub(to, from), from);
-      if (p) g.set_channel(p, hn::IfThenElse(usable, next, from));
-    };
-    moved(a.running_mean, mean);
-    moved(a.running_var, variance);
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d)), step = a.channels * a.length;
+  const auto shift = hn::Set(d, static_cast<double>(from[c]));
+  auto sum = hn::Zero(d), other = sum;
+  for (int64_t r = 0, at = c * a.length; r < a.rows; ++r, at += step) {
+    for (int64_t i = 0; i < a.length; i += lanes) {
+      const int64_t count = a.length - i;
+      // Lanes beyond the end differ by 0 from the shift.
+      const auto x = hn::Sub(load_wide(d, a.x + at + i, count, from[c]), shift);
+      Op::add(x, a.dy ? load_wide(d, a.dy + at + i, count, T(0)) : x, sum, other);
+    }
   }
+  a.sums[c] = hn::GetLane(hn::SumOfLanes(d, sum));
+  a.sums[a.channels + c] = hn::GetLane(hn::SumOfLanes(d, other));
 }
 
-// rstd of channels [begin, end) from their variances.
-template <class T>
-void find_rstd(const BatchNorm<T>& a, int64_t begin, int64_t end) {
+// Neighbouring channels from c on, as many as N vectors have lanes, over the rows [begin, end).
+template <class Op, int N, class T>
+HWY_INLINE void sum_rows(const BatchNorm<T>& a, const T* from, int64_t c, int64_t begin, int64_t end,
+                         double* to) {
   const hn::ScalableTag<double> d;
-  for (int64_t c = begin; c < end; c += group_step(a, d)) {
-    const Wide<T> g(a, c, end);
-    const auto var = hn::Add(g.channel(a.var, 1), hn::Set(d, a.eps));
-    g.set_channel(a.new_rstd, hn::Div(hn::Set(d, 1.0), hn::Sqrt(var)));
+  using V = hn::Vec<decltype(d)>;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d)), width = a.channels - c;
+  V shift[N], sum[N], other[N];
+  for (int k = 0; k < N; ++k) {
+    shift[k] = load_wide(d, from + c + k * lanes, width - k * lanes, T(0));
+    sum[k] = other[k] = hn::Zero(d);
+  }
+  for (int64_t r = begin; r < end; ++r) {
+    const int64_t at = r * a.channels + c;
+    for (int k = 0; k < N; ++k) {
+      const int64_t count = N > 1 ? lanes : width;
+      const V x = hn::Sub(load_wide(d, a.x + at + k * lanes, count, T(0)), shift[k]);
+      Op::add(x, a.dy ? load_wide(d, a.dy + at + k * lanes, count, T(0)) : x, sum[k], other[k]);
+    }
+  }
+  for (int k = 0; k < N; ++k) {
+    part::StorePart(sum[k], d, to + c + k * lanes, width - k * lanes);
+    part::StorePart(other[k], d, to + a.channels + c + k * lanes, width - k * lanes);
   }
 }
 
-template <class T>
-void normalise(const BatchNorm<T>& a, int64_t begin, int64_t end) {
-  if (a.training) {
-    find_statistics(a, begin, end);
-  } else {
-    find_rstd(a, begin, end);
-  }
+// The sums of one unit of work.
+template <class Op, class T>
+void sums(const BatchNorm<T>& a, int64_t unit) {
+  const T* const from = a.dy ? a.mean : a.first;
+  if (a.along()) return sum_channel<Op>(a, from, unit);
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(hn::ScalableTag<double>()));
+  const int64_t begin = a.row(unit), end = a.row(unit + 1);
+  double* const to = a.sums + unit * 2 * a.channels;
+  int64_t c = 0;
+  for (; c + 4 * lanes <= a.channels; c += 4 * lanes) sum_rows<Op, 4>(a, from, c, begin, end, to);
+  for (; c < a.channels; c += lanes) sum_rows<Op, 1>(a, from, c, begin, end, to);
+}
+
+// f(offset of a vector, how many of its lanes are there, a function that loads what belongs to its channels)
+// for every vector of one unit of work.
+template <class T, class F>
+HWY_INLINE void each_vector(const BatchNorm<T>& a, int64_t unit, const F& f) {
   const hn::ScalableTag<T> d;
-  for (int64_t c = begin; c < end; c += group_step(a, d)) {
-    const Narrow<T> g(a, c, end);
-    const auto mean = g.channel(a.mean, 0), bias = g.channel(a.bias, 0);
-    const auto scale = hn::Mul(g.channel(a.rstd, 1), g.channel(a.weight, 1));
-    g.each([&](int64_t offset, int64_t valid) HWY_ATTR {
-      const auto x = hn::Sub(g.load(a.x + offset, valid, 0), mean);
-      part::StorePart(hn::MulAdd(x, scale, bias), d, a.y + offset, valid);
-    });
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  if (a.along()) {
+    const auto channel = [&](const T* p) HWY_ATTR { return hn::Set(d, p[unit]); };
+    const int64_t step = a.channels * a.length;
+    for (int64_t r = 0, at = unit * a.length; r < a.rows; ++r, at += step) {
+      for (int64_t i = 0; i < a.length; i += lanes) f(at + i, a.length - i, channel);
+    }
+    return;
+  }
+  for (int64_t r = a.row(unit); r < a.row(unit + 1); ++r) {
+    for (int64_t c = 0; c < a.channels; c += lanes) {
+      const int64_t count = a.channels - c;
+      f(r * a.channels + c, count,
+        [&](const T* p) HWY_ATTR { return part::LoadPart(d, p + c, count, T(0)); });
+    }
   }
 }
 
-// dbias = sum dy, dweight = rstd sum dy (x - mean),
-// dx = weight rstd (dy - dbias / n - (x - mean) rstd dweight / n), without the last two where the statistics
-// were given.
+// y = (x - mean) scale + bias
 template <class T>
-void find_gradients(const BatchNorm<T>& a, int64_t begin, int64_t end) {
-  const hn::ScalableTag<double> d;
-  const hn::ScalableTag<T> dt;
-  const auto n = hn::Set(d, static_cast<double>(a.rows * a.length));
-  HWY_ALIGN T mean_dy[kBatchNormBlock], slope[kBatchNormBlock];
-  for (int64_t c = begin; c < end; c += group_step(a, d)) {
-    const Wide<T> g(a, c, end);
-    const auto mean = g.channel(a.mean, 0), rstd = g.channel(a.rstd, 1);
-    auto sum = hn::Zero(d), dot = sum;
-    g.each([&](int64_t offset, int64_t valid) HWY_ATTR {
-      const auto dy = g.load(a.dy + offset, valid, 0);
-      sum = hn::Add(sum, dy);
-      dot = hn::MulAdd(dy, hn::Sub(g.load(a.x + offset, valid, 0), mean), dot);
-    });
-    sum = g.total(sum);
-    const auto dweight = hn::Mul(g.total(dot), rstd);
-    if (a.dbias) g.set_channel(a.dbias, sum);
-    if (a.dweight) g.set_channel(a.dweight, dweight);
-    g.set_value(mean_dy + c - begin, hn::Div(sum, n));
-    g.set_value(slope + c - begin, hn::Div(hn::Mul(dweight, rstd), n));
-  }
-  if (!a.dx) return;
-  for (int64_t c = begin; c < end; c += group_step(a, dt)) {
-    const Narrow<T> g(a, c, end);
-    const auto mean = g.channel(a.mean, 0);
-    const auto scale = hn::Mul(g.channel(a.rstd, 1), g.channel(a.weight, 1));
-    const auto centre = g.value(mean_dy + c - begin), tilt = g.value(slope + c - begin);
-    g.each([&](int64_t offset, int64_t valid) HWY_ATTR {
-      auto dx = g.load(a.dy + offset, valid, 0);
-      if (a.training) {
-        const auto x = hn::Sub(g.load(a.x + offset, valid, 0), mean);
-        dx = hn::NegMulAdd(x, tilt, hn::Sub(dx, centre));
-      }
-      part::StorePart(hn::Mul(dx, scale), dt, a.dx + offset, valid);
-    });
-  }
+void normalise(const BatchNorm<T>& a, int64_t unit) {
+  const hn::ScalableTag<T> d;
+  each_vector(a, unit, [&](int64_t at, int64_t count, const auto& channel) HWY_ATTR {
+    const auto x = hn::Sub(part::LoadPart(d, a.x + at, count, T(0)), channel(a.mean));
+    part::StorePart(hn::MulAdd(x, channel(a.scale), channel(a.bias)), d, a.y + at, count);
+  });
 }
 
-BatchNormLoops<float> float_loops() { return {&normalise<float>, &find_gradients<float>}; }
-BatchNormLoops<double> double_loops() { return {&normalise<double>, &find_gradients<double>}; }
+// dx = scale (dy - centre - (x - mean) tilt), without the last two where the statistics were given.
+template <class T>
+void gradient(const BatchNorm<T>& a, int64_t unit) {
+  const hn::ScalableTag<T> d;
+  each_vector(a, unit, [&](int64_t at, int64_t count, const auto& channel) HWY_ATTR {
+    auto dx = part::LoadPart(d, a.dy + at, count, T(0));
+    if (a.training) {
+      const auto x = hn::Sub(part::LoadPart(d, a.x + at, count, T(0)), channel(a.mean));
+      dx = hn::NegMulAdd(x, channel(a.tilt), hn::Sub(dx, channel(a.centre)));
+    }
+    part::StorePart(hn::Mul(dx, channel(a.scale)), d, a.dx + at, count);
+  });
+}
+
+template <class T>
+BatchNormLoops<T> loops_of() {
+  return {&sums<Moments, T>, &normalise<T>, &sums<Slopes, T>, &gradient<T>};
+}
+BatchNormLoops<float> float_loops() { return loops_of<float>(); }
+BatchNormLoops<double> double_loops() { return loops_of<double>(); }
 
 }  // namespace
 }  // namespace st::cpu::HWY_NAMESPACE
@@ -228,20 +186,78 @@ void visit_float(DType dtype, const F& f) {
   f(TypeTag<float>());
 }
 
-// `loops` over blocks of channels, in parallel.
-template <class T, class Loops>
-void run(BatchNorm<T> a, In x, Loops loops) {
-  a.rows = (*x.sizes)[0];
-  a.channels = (*x.sizes)[1];
-  a.length = 1;
-  for (int d = 2; d < x.sizes->size(); ++d) a.length *= (*x.sizes)[d];
-  const int64_t width = a.along() ? 1 : kBatchNormBlock;
-  constexpr double kCost = 0.5;  // nanoseconds an element
-  const int64_t grain =
-      static_cast<int64_t>(kWorkPerThread / kCost) / std::max<int64_t>(a.rows * a.length * width, 1);
-  parallel_for((a.channels + width - 1) / width, grain, [&](int64_t begin, int64_t end) {
-    for (; begin < end; ++begin) loops(a, begin * width, std::min((begin + 1) * width, a.channels));
-  });
+// The call for x: sizes, and the memory of what belongs to a channel.
+template <class T>
+struct Call : BatchNorm<T> {
+  Scratch<T> values;  // four for each channel: scale, bias or centre, tilt, first element
+  Scratch<double> memory;
+
+  explicit Call(In x) : Call(x, size_of(x)) {}
+
+  // What the parts add up to: the k-th sum of a channel.
+  double total(int k, int64_t c) const {
+    double sum = 0;
+    for (int64_t p = 0; p < (this->along() ? 1 : this->parts); ++p)
+      sum += this->sums[(p * 2 + k) * this->channels + c];
+    return sum;
+  }
+  double count() const { return static_cast<double>(this->rows * this->length); }
+
+  // Runs `loop` over all units, in parallel.
+  void run(void (*loop)(const BatchNorm<T>&, int64_t)) const {
+    const int64_t units = this->along() ? this->channels : this->parts;
+    constexpr double kCost = 0.5;  // nanoseconds an element
+    const int64_t unit = this->rows * this->length * this->channels / units + 1;
+    const int64_t grain = static_cast<int64_t>(kWorkPerThread / kCost) / unit;
+    parallel_for(units, grain, [&](int64_t begin, int64_t end) {
+      for (; begin < end; ++begin) loop(*this, begin);
+    });
+  }
+
+ private:
+  // Row-major (n, c, length), or channels-last, which is (n length, c).
+  static BatchNorm<T> size_of(In x) {
+    BatchNorm<T> a{};
+    a.rows = (*x.sizes)[0], a.channels = (*x.sizes)[1], a.length = 1;
+    for (int d = 2; d < x.sizes->size(); ++d) a.length *= (*x.sizes)[d];
+    if (a.channels == 1 || (*x.strides)[1] == 1) a.rows *= a.length, a.length = 1;
+    if (a.channels == 1) std::swap(a.rows, a.length);  // one channel, all its elements in a row
+    a.parts = std::clamp<int64_t>(a.rows * a.channels >> 14, 1, 64);
+    a.x = x.as<T>();
+    return a;
+  }
+  Call(In, const BatchNorm<T>& sizes)
+      : BatchNorm<T>(sizes), values(4 * sizes.channels), memory(2 * sizes.parts * sizes.channels) {
+    const int64_t n = sizes.channels;
+    this->scale = values.data(), this->bias = this->centre = values.data() + n;
+    this->tilt = values.data() + 2 * n, this->first = values.data() + 3 * n;
+    this->sums = memory.data();
+    for (int64_t c = 0; c < n; ++c) this->first[c] = this->x[c * this->length];
+  }
+};
+
+template <class T>
+void set_scale(const Call<T>& a, const T* rstd, In weight, In bias) {
+  for (int64_t c = 0; c < a.channels; ++c) {
+    a.scale[c] = rstd[c] * (weight.defined() ? weight.as<T>()[c] : T(1));
+    a.bias[c] = bias.defined() ? bias.as<T>()[c] : T(0);
+  }
+}
+
+// A channel whose statistics are not finite leaves the running ones as they are: one Inf in one batch would
+// stay in them, and in every checkpoint, for ever.
+template <class T>
+void move_running(double momentum, double mean, double variance, int64_t c, Out running_mean,
+                  Out running_var) {
+  constexpr double largest = static_cast<double>(std::numeric_limits<T>::max());
+  if (!(std::abs(mean) <= largest && variance <= largest)) return;
+  const auto move = [&](Out running, double to) {
+    if (!running.defined()) return;
+    const double from = static_cast<double>(running.as<T>()[c]);
+    running.as<T>()[c] = static_cast<T>(from + momentum * (to - from));
+  };
+  move(running_mean, mean);
+  move(running_var, variance);
 }
 
 }  // namespace
@@ -250,53 +266,61 @@ void batch_norm(In x, In weight, In bias, double momentum, double eps, Out runni
                 Out y, Out mean, Out rstd) {
   visit_float(x.dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
-    BatchNorm<T> a{};
-    a.training = true;
-    a.momentum = momentum;
-    a.eps = eps;
-    a.x = x.as<T>();
-    a.weight = weight.as<T>();
-    a.bias = bias.as<T>();
-    a.running_mean = running_mean.as<T>();
-    a.running_var = running_var.as<T>();
+    Call<T> a(x);
+    const auto loops = loops_for(tag);
+    a.run(loops.sums);
+    const double n = a.count();
+    for (int64_t c = 0; c < a.channels; ++c) {
+      const double offset = a.total(0, c) / n, centre = static_cast<double>(a.first[c]) + offset;
+      const double spread = a.total(1, c) - offset * offset * n;
+      const double deviations = spread < 0 ? 0 : spread;  // NaN stays
+      mean.as<T>()[c] = static_cast<T>(centre);
+      rstd.as<T>()[c] = static_cast<T>(1 / std::sqrt(deviations / n + eps));
+      move_running<T>(momentum, centre, deviations / (n - 1), c, running_mean, running_var);
+    }
+    set_scale(a, rstd.as<T>(), weight, bias);
+    a.mean = mean.as<T>();
     a.y = y.as<T>();
-    a.mean = a.new_mean = mean.as<T>();
-    a.rstd = a.new_rstd = rstd.as<T>();
-    run(a, x, loops_for(tag).normalise);
+    a.run(loops.normalise);
   });
 }
 
 void batch_norm_eval(In x, In mean, In var, In weight, In bias, double eps, Out y, Out rstd) {
   visit_float(x.dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
-    BatchNorm<T> a{};
-    a.eps = eps;
-    a.x = x.as<T>();
+    Call<T> a(x);
+    for (int64_t c = 0; c < a.channels; ++c)
+      rstd.as<T>()[c] = static_cast<T>(1 / std::sqrt(static_cast<double>(var.as<T>()[c]) + eps));
+    set_scale(a, rstd.as<T>(), weight, bias);
     a.mean = mean.as<T>();
-    a.var = var.as<T>();
-    a.weight = weight.as<T>();
-    a.bias = bias.as<T>();
     a.y = y.as<T>();
-    a.rstd = a.new_rstd = rstd.as<T>();
-    run(a, x, loops_for(tag).normalise);
+    a.run(loops_for(tag).normalise);
   });
 }
 
+// dbias = sum dy, dweight = rstd sum dy (x - mean),
+// dx = weight rstd (dy - dbias / n - (x - mean) rstd dweight / n), without the last two where the statistics
+// were given.
 void batch_norm_backward(In x, In dy, In weight, In mean, In rstd, bool training, Out dx, Out dweight,
                          Out dbias) {
   visit_float(x.dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
-    BatchNorm<T> a{};
+    Call<T> a(x);
     a.training = training;
-    a.x = x.as<T>();
     a.dy = dy.as<T>();
-    a.weight = weight.as<T>();
     a.mean = mean.as<T>();
-    a.rstd = rstd.as<T>();
     a.dx = dx.as<T>();
-    a.dweight = dweight.as<T>();
-    a.dbias = dbias.as<T>();
-    run(a, x, loops_for(tag).gradients);
+    const auto loops = loops_for(tag);
+    a.run(loops.gradient_sums);
+    set_scale(a, rstd.as<T>(), weight, {});
+    for (int64_t c = 0; c < a.channels; ++c) {
+      const double sum = a.total(0, c), r = static_cast<double>(rstd.as<T>()[c]), slope = a.total(1, c) * r;
+      if (dbias.defined()) dbias.as<T>()[c] = static_cast<T>(sum);
+      if (dweight.defined()) dweight.as<T>()[c] = static_cast<T>(slope);
+      a.centre[c] = static_cast<T>(sum / a.count());
+      a.tilt[c] = static_cast<T>(slope * r / a.count());
+    }
+    if (a.dx) a.run(loops.gradient);
   });
 }
 

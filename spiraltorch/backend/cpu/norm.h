@@ -1,6 +1,6 @@
-// Batch and layer normalisation. For batches x, y, dy and dx are row-major (N, C, L...), everything a channel
-// is (C); all of one
-// dtype, float32 or float64. `weight` and `bias` may be undefined: 1 and 0.
+// Batch and layer normalisation. For batches x, y, dy and dx are (N, C, L...), all row-major or all
+// channels-last; everything a channel is (C); all of one dtype, float32 or float64. `weight` and `bias` may
+// be undefined: 1 and 0.
 #pragma once
 
 #include "spiraltorch/backend/view.h"
@@ -27,27 +27,28 @@ void layer_norm(In x, In weight, In bias, double eps, Out y, Out mean, Out rstd)
 /// The gradients that are defined.
 void layer_norm_backward(In x, In dy, In weight, In mean, In rstd, Out dx, Out dweight, Out dbias);
 
-/// What the loops are given; they work on a range of channels.
+/// What the loops are given. A unit of work is a channel where its elements are neighbours, else a part of
+/// the rows with all channels.
 template <class T>
 struct BatchNorm {
-  int64_t rows, channels, length;
-  double momentum, eps;
+  int64_t rows, channels, length, parts;
   bool training;
-  const T *x, *weight, *bias, *mean, *var, *rstd, *dy;
-  T *y, *new_mean, *new_rstd, *running_mean, *running_var;
-  T *dx, *dweight, *dbias;
+  const T *x, *dy, *mean;                   // dy: null on the way there
+  T *scale, *bias, *centre, *tilt, *first;  // one a channel
+  double* sums;                             // two rows of channels, for each part
+  T *y, *dx;
 
   /// Whether vectors run along the elements of a channel, else across channels.
   bool along() const { return length > 1; }
+  int64_t row(int64_t part) const { return rows * part / parts; }
 };
-
-/// Channels of one block when vectors run across them.
-inline constexpr int64_t kBatchNormBlock = 32;
 
 template <class T>
 struct BatchNormLoops {
-  void (*normalise)(const BatchNorm<T>& a, int64_t begin, int64_t end);
-  void (*gradients)(const BatchNorm<T>& a, int64_t begin, int64_t end);
+  void (*sums)(const BatchNorm<T>& a, int64_t unit);
+  void (*normalise)(const BatchNorm<T>& a, int64_t unit);
+  void (*gradient_sums)(const BatchNorm<T>& a, int64_t unit);
+  void (*gradient)(const BatchNorm<T>& a, int64_t unit);
 };
 
 }  // namespace st::cpu

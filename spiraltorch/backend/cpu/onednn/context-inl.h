@@ -79,4 +79,16 @@ typename Primitive::primitive_desc describe_primitive(const dnnl::primitive_attr
 #endif
 }
 
+/// The same for a gradient, which is made after its forward.
+template <class Primitive, class Forward, class... A>
+typename Primitive::primitive_desc describe_gradient(const dnnl::primitive_attr& attr, const Forward& forward,
+                                                     const A&... arguments) {
+#if DNNL_VERSION_MAJOR >= 3
+  return typename Primitive::primitive_desc(engine(), arguments..., forward, attr, true);
+#else
+  return typename Primitive::primitive_desc(typename Primitive::desc(arguments...), attr, engine(), forward,
+                                            true);
+#endif
+}
+
 }  // namespace st::cpu::onednn

@@ -151,6 +151,25 @@ TEST(GradScaler, WithZSpaceOptimizer) {
   EXPECT_FALSE(model.bias.grad().defined());
 }
 
+TEST(GradScaler, AnOverflowMovesNoPoint) {
+  for (double bad : {kInf, std::nan("")}) {
+    nn::Linear model("fc", 3, 2);
+    optim::ZSpaceOptimizer opt(1e-3, {.rule = optim::Rule::adam});
+    opt.set_mode(optim::OptimizerMode::hypergrad(-1.0, 0.1));
+    opt.prepare_module(model);
+    GradScaler s(4.0);
+    const std::vector<double> weight = model.weight.to_vector<double>(),
+                              bias = model.bias.to_vector<double>();
+    model.weight.set_grad(full({2, 3}, 1.0));
+    model.bias.set_grad(full({2}, bad));
+    EXPECT_FALSE(s.step(opt, model));
+    EXPECT_EQ(model.weight.to_vector<double>(), weight);
+    EXPECT_EQ(model.bias.to_vector<double>(), bias);
+    EXPECT_FALSE(model.weight.grad().defined());
+    EXPECT_EQ(s.scale(), 2);
+  }
+}
+
 TEST(GradScaler, ABatchWithInfLeavesRunningStatisticsFinite) {
   for (double bad : {kInf, std::nan(""), 1e30}) {
     nn::BatchNorm1d bn("bn", 2, 0.5);

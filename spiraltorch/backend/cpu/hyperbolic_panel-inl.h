@@ -72,39 +72,42 @@ HWY_INLINE W wide_upper(W a, W b) {
   return hn::BitCast(hn::DFromV<W>(), hn::InterleaveUpper(d, hn::BitCast(d, a), hn::BitCast(d, b)));
 }
 
-// Columns [k, k + kTurn) of kLanes rows.
-HWY_INLINE void turn_in(const void* const* row, int64_t k, double* to, float /*tag*/) {
-  const hn::Rebind<float, Row> d;
-  const auto a = load_blocks<float>(row, k), b = load_blocks<float>(row + 1, k);
-  const auto c = load_blocks<float>(row + 2, k), e = load_blocks<float>(row + 3, k);
-  const auto ab = hn::InterleaveLower(d, a, b), ce = hn::InterleaveLower(d, c, e);
-  const auto ab2 = hn::InterleaveUpper(d, a, b), ce2 = hn::InterleaveUpper(d, c, e);
-  hn::Store(hn::PromoteTo(Row(), wide_lower(ab, ce)), Row(), to);
-  hn::Store(hn::PromoteTo(Row(), wide_upper(ab, ce)), Row(), to + kRowBlock);
-  hn::Store(hn::PromoteTo(Row(), wide_lower(ab2, ce2)), Row(), to + 2 * kRowBlock);
-  hn::Store(hn::PromoteTo(Row(), wide_upper(ab2, ce2)), Row(), to + 3 * kRowBlock);
+// Columns [k, k + kTurn) of kLanes rows, from rows to a panel and back.
+template <class T>
+HWY_INLINE void turn_in(const void* const* row, int64_t k, double* to) {
+  const auto a = load_blocks<T>(row, k), b = load_blocks<T>(row + 1, k);
+  if constexpr (kTurn<T> == 2) {
+    hn::Store(hn::InterleaveLower(Row(), a, b), Row(), to);
+    hn::Store(hn::InterleaveUpper(Row(), a, b), Row(), to + kRowBlock);
+  } else {
+    const hn::Rebind<T, Row> d;
+    const auto c = load_blocks<T>(row + 2, k), e = load_blocks<T>(row + 3, k);
+    const auto ab = hn::InterleaveLower(d, a, b), ce = hn::InterleaveLower(d, c, e);
+    const auto ab2 = hn::InterleaveUpper(d, a, b), ce2 = hn::InterleaveUpper(d, c, e);
+    hn::Store(hn::PromoteTo(Row(), wide_lower(ab, ce)), Row(), to);
+    hn::Store(hn::PromoteTo(Row(), wide_upper(ab, ce)), Row(), to + kRowBlock);
+    hn::Store(hn::PromoteTo(Row(), wide_lower(ab2, ce2)), Row(), to + 2 * kRowBlock);
+    hn::Store(hn::PromoteTo(Row(), wide_upper(ab2, ce2)), Row(), to + 3 * kRowBlock);
+  }
 }
-HWY_INLINE void turn_in(const void* const* row, int64_t k, double* to, double /*tag*/) {
-  const V a = load_blocks<double>(row, k), b = load_blocks<double>(row + 1, k);
-  hn::Store(hn::InterleaveLower(Row(), a, b), Row(), to);
-  hn::Store(hn::InterleaveUpper(Row(), a, b), Row(), to + kRowBlock);
-}
-HWY_INLINE void turn_out(const double* from, float* const* row, int64_t k) {
-  const hn::Rebind<float, Row> d;
-  const auto column = [&](int64_t i)
-                          HWY_ATTR { return hn::DemoteTo(d, hn::Load(Row(), from + i * kRowBlock)); };
-  const auto a = column(0), b = column(1), c = column(2), e = column(3);
-  const auto ab = hn::InterleaveLower(d, a, b), ce = hn::InterleaveLower(d, c, e);
-  const auto ab2 = hn::InterleaveUpper(d, a, b), ce2 = hn::InterleaveUpper(d, c, e);
-  store_blocks<float>(wide_lower(ab, ce), row, k);
-  store_blocks<float>(wide_upper(ab, ce), row + 1, k);
-  store_blocks<float>(wide_lower(ab2, ce2), row + 2, k);
-  store_blocks<float>(wide_upper(ab2, ce2), row + 3, k);
-}
-HWY_INLINE void turn_out(const double* from, double* const* row, int64_t k) {
-  const V a = hn::Load(Row(), from), b = hn::Load(Row(), from + kRowBlock);
-  store_blocks<double>(hn::InterleaveLower(Row(), a, b), row, k);
-  store_blocks<double>(hn::InterleaveUpper(Row(), a, b), row + 1, k);
+template <class T>
+HWY_INLINE void turn_out(const double* from, T* const* row, int64_t k) {
+  if constexpr (kTurn<T> == 2) {
+    const V a = hn::Load(Row(), from), b = hn::Load(Row(), from + kRowBlock);
+    store_blocks<T>(hn::InterleaveLower(Row(), a, b), row, k);
+    store_blocks<T>(hn::InterleaveUpper(Row(), a, b), row + 1, k);
+  } else {
+    const hn::Rebind<T, Row> d;
+    const auto column = [&](int64_t i)
+                            HWY_ATTR { return hn::DemoteTo(d, hn::Load(Row(), from + i * kRowBlock)); };
+    const auto a = column(0), b = column(1), c = column(2), e = column(3);
+    const auto ab = hn::InterleaveLower(d, a, b), ce = hn::InterleaveLower(d, c, e);
+    const auto ab2 = hn::InterleaveUpper(d, a, b), ce2 = hn::InterleaveUpper(d, c, e);
+    store_blocks<T>(wide_lower(ab, ce), row, k);
+    store_blocks<T>(wide_upper(ab, ce), row + 1, k);
+    store_blocks<T>(wide_lower(ab2, ce2), row + 2, k);
+    store_blocks<T>(wide_upper(ab2, ce2), row + 3, k);
+  }
 }
 #endif
 
@@ -116,9 +119,9 @@ HWY_NOINLINE void load_panel(const void* const* row, int64_t count, int64_t widt
     if (width >= kTurn<T>) {
       for (int64_t r = 0; r < count; r += kLanes) {
         int64_t k = 0;
-        for (; k + kTurn<T> <= width; k += kTurn<T>) turn_in(row + r, k, panel + k * kRowBlock + r, T());
+        for (; k + kTurn<T> <= width; k += kTurn<T>) turn_in<T>(row + r, k, panel + k * kRowBlock + r);
         k = width - kTurn<T>;  // the last columns, some of them once more
-        if (width % kTurn<T> != 0) turn_in(row + r, k, panel + k * kRowBlock + r, T());
+        if (width % kTurn<T> != 0) turn_in<T>(row + r, k, panel + k * kRowBlock + r);
       }
       return;
     }
@@ -142,9 +145,9 @@ HWY_NOINLINE void store_panel(const double* panel, int64_t count, int64_t width,
       T* row[kLanes];
       for (int64_t i = 0; i < kLanes; ++i) row[i] = to + (r + i) * width;
       int64_t k = 0;
-      for (; k + kTurn<T> <= width; k += kTurn<T>) turn_out(panel + k * kRowBlock + r, row, k);
+      for (; k + kTurn<T> <= width; k += kTurn<T>) turn_out<T>(panel + k * kRowBlock + r, row, k);
       k = width - kTurn<T>;
-      if (width % kTurn<T> != 0) turn_out(panel + k * kRowBlock + r, row, k);
+      if (width % kTurn<T> != 0) turn_out<T>(panel + k * kRowBlock + r, row, k);
     }
   }
 #endif

@@ -27,7 +27,10 @@ HWY_INLINE V product(V a, V b, V c) { return hn::Mul(hn::Mul(a, b), c); }
 
 // 1 - c|x|^2, at least gap_floor: points on the boundary or beyond keep finite values and gradients. NaN
 // stays.
-HWY_INLINE V gap(V c, V xx, V floor) { return hn::Max(floor, hn::NegMulAdd(c, xx, constant(1))); }
+HWY_INLINE V gap(V c, V xx, V floor) {
+  const V value = hn::NegMulAdd(c, xx, constant(1));
+  return hn::IfThenElse(hn::Lt(value, floor), floor, value);  // Max would lose NaN on the scalar target
+}
 template <class T>
 HWY_INLINE V gap(V c, V xx) {
   return gap(c, xx, constant(gap_floor<T>()));

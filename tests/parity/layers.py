@@ -9,7 +9,8 @@ from case import Case, describe_call
 from ops import mapped, op_case, outputs_of
 from wire import NotExpressible, Request, copy_of, name_of
 
-LAYERS = ("BatchNorm1d", "Flatten", "Linear", "ReLU", "Sigmoid", "Tanh")
+LAYERS = ("AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AvgPool1d", "AvgPool2d", "BatchNorm1d", "BatchNorm2d", "Conv1d",
+          "Conv2d", "Flatten", "Linear", "MaxPool1d", "MaxPool2d", "ReLU", "Sigmoid", "Tanh")
 LOSSES = {"CrossEntropyLoss": "cross_entropy", "MSELoss": "mse_loss"}  # functions here
 
 

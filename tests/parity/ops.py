@@ -46,6 +46,8 @@ squeeze.multiple stack sub sum t tanh transpose unbind unsqueeze view zeros zero
 max.reduction_with_dim max.reduction_no_dim min.reduction_with_dim min.reduction_no_dim
 nn.functional.batch_norm nn.functional.cross_entropy nn.functional.linear nn.functional.mse_loss nn.functional.pad.constant
 nn.functional.pad.reflect nn.functional.pad.replicate nn.functional.pad.circular nn.functional.relu
+nn.functional.conv1d nn.functional.conv2d nn.functional.max_pool1d nn.functional.max_pool2d nn.functional.avg_pool1d
+nn.functional.avg_pool2d nn.functional.adaptive_avg_pool1d nn.functional.adaptive_avg_pool2d
 """.split()
 
 # op_db's name -> ours, where they differ, and how the arguments are arranged.

@@ -92,6 +92,29 @@ void lstm(benchmark::State& state) {
   });
 }
 
+void cnn(benchmark::State& state) {
+  st::nn::Sequential model{st::nn::Conv2d("conv1", 1, 32, 3, {.padding = 1}),
+                           st::nn::BatchNorm2d("bn1", 32),
+                           st::nn::ReLU(),
+                           st::nn::MaxPool2d(2),
+                           st::nn::Conv2d("conv2", 32, 64, 3, {.padding = 1}),
+                           st::nn::BatchNorm2d("bn2", 64),
+                           st::nn::ReLU(),
+                           st::nn::MaxPool2d(2),
+                           st::nn::Flatten(),
+                           st::nn::Linear("fc1", 3136, 128),
+                           st::nn::ReLU(),
+                           st::nn::Linear("fc2", 128, 10)};
+  st::optim::Adam optimizer(model.parameters());
+  const Tensor x = st::randn({128, 1, 28, 28}), y = st::randint(0, 10, {128});
+  repeat(state, [&] {
+    const Tensor loss = st::cross_entropy(model(x), y);
+    optimizer.zero_grad();
+    loss.backward();
+    optimizer.step();
+  });
+}
+
 class NameAndSeconds final : public benchmark::BenchmarkReporter {
  public:
   bool ReportContext(const Context&) override { return true; }
@@ -111,7 +134,8 @@ int main(int argc, char** argv) {
   if (argc > 1) st::set_num_threads(std::stoi(argv[1]));
   const std::pair<const char*, void (*)(benchmark::State&)> cases[] = {
       {"add", add},     {"exp", exp},   {"sum", sum}, {"transposed_copy", transposed_copy},
-      {"chain", chain}, {"adam", adam}, {"mlp", mlp}, {"lstm", lstm}};
+      {"chain", chain}, {"adam", adam}, {"mlp", mlp}, {"lstm", lstm},
+      {"cnn", cnn}};
   for (const auto& [name, run] : cases) benchmark::RegisterBenchmark(name, run)->UseRealTime();
   geometry_cases::register_all();
 

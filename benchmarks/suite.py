@@ -57,13 +57,32 @@ def adam_fused():
 
 def mlp():
     nn = torch.nn
-    model = nn.Sequential(nn.Linear(784, 512), nn.BatchNorm1d(512), nn.ReLU(), nn.Linear(512, 512),
-                          nn.BatchNorm1d(512), nn.ReLU(), nn.Linear(512, 10))
+    return training(nn.Sequential(nn.Linear(784, 512), nn.BatchNorm1d(512), nn.ReLU(), nn.Linear(512, 512),
+                                  nn.BatchNorm1d(512), nn.ReLU(), nn.Linear(512, 10)), torch.randn(128, 784))
+
+
+def image_network():
+    nn = torch.nn
+    return nn.Sequential(nn.Conv2d(1, 32, 3, padding=1), nn.BatchNorm2d(32), nn.ReLU(), nn.MaxPool2d(2),
+                         nn.Conv2d(32, 64, 3, padding=1), nn.BatchNorm2d(64), nn.ReLU(), nn.MaxPool2d(2),
+                         nn.Flatten(), nn.Linear(3136, 128), nn.ReLU(), nn.Linear(128, 10))
+
+
+def cnn():
+    return training(image_network(), torch.randn(128, 1, 28, 28))
+
+
+def cnn_channels_last():
+    last = torch.channels_last
+    return training(image_network().to(memory_format=last), torch.randn(128, 1, 28, 28).contiguous(memory_format=last))
+
+
+def training(model, x):
     optimizer = torch.optim.Adam(model.parameters())
-    x, y = torch.randn(128, 784), torch.randint(0, 10, (128,))
+    y = torch.randint(0, 10, (128,))
 
     def iteration():
-        loss = nn.functional.cross_entropy(model(x), y)
+        loss = torch.nn.functional.cross_entropy(model(x), y)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

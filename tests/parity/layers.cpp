@@ -7,11 +7,13 @@
 
 #include "spiraltorch/nn/activation.h"
 #include "spiraltorch/nn/batch_norm.h"
+#include "spiraltorch/nn/conv.h"
 #include "spiraltorch/nn/embedding.h"
 #include "spiraltorch/nn/flatten.h"
 #include "spiraltorch/nn/layer_norm.h"
 #include "spiraltorch/nn/linear.h"
 #include "spiraltorch/nn/lstm.h"
+#include "spiraltorch/nn/pool.h"
 
 namespace st::test {
 namespace {
@@ -27,6 +29,27 @@ std::unique_ptr<nn::Layer> plain(const Call&) {
   return std::make_unique<L>();
 }
 
+template <class L>
+std::unique_ptr<nn::Layer> batch_norm(const Call& c) {
+  std::optional<double> momentum;
+  if (c.has("momentum")) momentum = c.real("momentum", 0);
+  return std::make_unique<L>("layer", c.integer("num_features"), momentum, c.real("eps", 1e-5),
+                             nn::BatchNormOptions{.affine = c.flag("affine", true),
+                                                  .track_running_stats = c.flag("track_running_stats", true),
+                                                  .bias = c.flag("bias", true)});
+}
+
+const char* const kConv =
+    "in_channels out_channels kernel_size stride padding dilation groups bias padding_mode";
+const char* const kMaxPool = "kernel_size stride padding dilation return_indices ceil_mode";
+
+void check_mode(const Call& c) {
+  if (c.text("padding_mode", "zeros") != "zeros") throw NotExpressible("padding_mode other than zeros");
+}
+void check_indices(const Call& c) {
+  if (c.flag("return_indices", false)) throw NotExpressible("argument return_indices of a layer");
+}
+
 const LayerType& find_layer(const std::string& name) {
   using C = const Call&;
   static const std::vector<LayerType> table = {
@@ -36,14 +59,62 @@ const LayerType& find_layer(const std::string& name) {
                                              nn::LinearOptions{.bias = c.flag("bias", true)});
        }},
       {"BatchNorm1d", "num_features eps momentum affine track_running_stats bias",
+       batch_norm<nn::BatchNorm1d>},
+      {"BatchNorm2d", "num_features eps momentum affine track_running_stats bias",
+       batch_norm<nn::BatchNorm2d>},
+      {"Conv1d", kConv,
        [](C c) -> std::unique_ptr<nn::Layer> {
-         std::optional<double> momentum;
-         if (c.has("momentum")) momentum = c.real("momentum", 0);
-         return std::make_unique<nn::BatchNorm1d>(
-             "layer", c.integer("num_features"), momentum, c.real("eps", 1e-5),
-             nn::BatchNormOptions{.affine = c.flag("affine", true),
-                                  .track_running_stats = c.flag("track_running_stats", true),
-                                  .bias = c.flag("bias", true)});
+         check_mode(c);
+         return std::make_unique<nn::Conv1d>(
+             "layer", c.integer("in_channels"), c.integer("out_channels"), pair(c, "kernel_size").w(),
+             nn::Conv1dOptions{pair(c, "stride", 1).w(), padding(c), pair(c, "dilation", 1).w(),
+                               c.integer("groups", 1), c.flag("bias", true)});
+       }},
+      {"Conv2d", kConv,
+       [](C c) -> std::unique_ptr<nn::Layer> {
+         check_mode(c);
+         return std::make_unique<nn::Conv2d>(
+             "layer", c.integer("in_channels"), c.integer("out_channels"), pair(c, "kernel_size"),
+             nn::Conv2dOptions{pair(c, "stride", 1), padding(c), pair(c, "dilation", 1),
+                               c.integer("groups", 1), c.flag("bias", true)});
+       }},
+      {"MaxPool1d", kMaxPool,
+       [](C c) -> std::unique_ptr<nn::Layer> {
+         check_indices(c);
+         const Pair kernel = pair(c, "kernel_size");
+         return std::make_unique<nn::MaxPool1d>(
+             kernel.w(), nn::MaxPool1dOptions{pair(c, "stride", kernel).w(), pair(c, "padding", 0).w(),
+                                              pair(c, "dilation", 1).w(), c.flag("ceil_mode", false)});
+       }},
+      {"MaxPool2d", kMaxPool,
+       [](C c) -> std::unique_ptr<nn::Layer> {
+         check_indices(c);
+         return std::make_unique<nn::MaxPool2d>(
+             pair(c, "kernel_size"),
+             nn::MaxPool2dOptions{pair(c, "stride"), pair(c, "padding", 0), pair(c, "dilation", 1),
+                                  c.flag("ceil_mode", false)});
+       }},
+      {"AvgPool1d", "kernel_size stride padding ceil_mode count_include_pad",
+       [](C c) -> std::unique_ptr<nn::Layer> {
+         const Pair kernel = pair(c, "kernel_size");
+         return std::make_unique<nn::AvgPool1d>(
+             kernel.w(), nn::AvgPool1dOptions{pair(c, "stride", kernel).w(), pair(c, "padding", 0).w(),
+                                              c.flag("ceil_mode", false), c.flag("count_include_pad", true)});
+       }},
+      {"AvgPool2d", "kernel_size stride padding ceil_mode count_include_pad divisor_override",
+       [](C c) -> std::unique_ptr<nn::Layer> {
+         return std::make_unique<nn::AvgPool2d>(
+             pair(c, "kernel_size"),
+             nn::AvgPool2dOptions{pair(c, "stride"), pair(c, "padding", 0), c.flag("ceil_mode", false),
+                                  c.flag("count_include_pad", true), c.optional_integer("divisor_override")});
+       }},
+      {"AdaptiveAvgPool1d", "output_size",
+       [](C c) -> std::unique_ptr<nn::Layer> {
+         return std::make_unique<nn::AdaptiveAvgPool1d>(output_size(c).w());
+       }},
+      {"AdaptiveAvgPool2d", "output_size",
+       [](C c) -> std::unique_ptr<nn::Layer> {
+         return std::make_unique<nn::AdaptiveAvgPool2d>(output_size(c));
        }},
       {"Lstm", "input_size hidden_size num_layers bias batch_first dropout bidirectional proj_size",
        [](C c) -> std::unique_ptr<nn::Layer> {

@@ -9,7 +9,8 @@ from case import Case, describe_call
 from ops import mapped, op_case, outputs_of
 from wire import NotExpressible, Request, copy_of, name_of
 
-LAYERS = ("BatchNorm1d", "ELU", "Embedding", "Flatten", "GELU", "Hardswish", "LayerNorm", "LeakyReLU", "Linear",
+LAYERS = ("AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AvgPool1d", "AvgPool2d", "BatchNorm1d", "BatchNorm2d", "Conv1d", "Conv2d",
+          "MaxPool1d", "MaxPool2d", "ELU", "Embedding", "Flatten", "GELU", "Hardswish", "LayerNorm", "LeakyReLU", "Linear",
           "LogSigmoid", "LogSoftmax", "ReLU", "SiLU", "Sigmoid", "Softmax", "Softplus", "Tanh")
 LOSSES = {"BCELoss": "binary_cross_entropy", "BCEWithLogitsLoss": "binary_cross_entropy_with_logits",
           "CrossEntropyLoss": "cross_entropy", "KLDivLoss": "kl_div", "L1Loss": "l1_loss", "MSELoss": "mse_loss",

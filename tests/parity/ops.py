@@ -50,6 +50,8 @@ nn.functional.leaky_relu nn.functional.elu nn.functional.gelu nn.functional.silu
 nn.functional.logsigmoid nn.functional.layer_norm nn.functional.embedding nn.functional.nll_loss nn.functional.l1_loss
 nn.functional.smooth_l1_loss nn.functional.binary_cross_entropy nn.functional.binary_cross_entropy_with_logits
 nn.functional.kl_div
+nn.functional.conv1d nn.functional.conv2d nn.functional.max_pool1d nn.functional.max_pool2d nn.functional.avg_pool1d
+nn.functional.avg_pool2d nn.functional.adaptive_avg_pool1d nn.functional.adaptive_avg_pool2d
 """.split()
 
 # op_db's name -> ours, where they differ, and how the arguments are arranged.

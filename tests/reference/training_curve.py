@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes tests/reference/training_curve.json: PyTorch's loss in each of the first 100 steps of two trainings.
+"""Writes tests/reference/training_curve.json: PyTorch's loss in each of the first steps of four trainings, 100 of two
+perceptrons and 50 of two image networks.
 
 tests/nn/training_curve_test.cpp runs the same programs in C++ from the same seed; no weights are handed over.
 Needs PyTorch 2.13 and numpy:  python tests/reference/training_curve.py
@@ -14,7 +15,6 @@ from torch.utils.data import DataLoader, TensorDataset
 
 HERE = pathlib.Path(__file__).resolve().parent
 SAMPLE = HERE.parent / "data" / "mnist_sample"
-STEPS = 100
 
 
 def sample():
@@ -33,28 +33,38 @@ def mlp(hidden):
         nn.Linear(hidden, 10))
 
 
-def losses(hidden, dtype, seed):
+def cnn(c1, c2, hidden):
+    return nn.Sequential(
+        nn.Conv2d(1, c1, 3, padding=1), nn.BatchNorm2d(c1), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(c1, c2, 3, padding=1), nn.BatchNorm2d(c2), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Flatten(), nn.Linear(49 * c2, hidden), nn.ReLU(), nn.Linear(hidden, 10))
+
+
+def losses(make, dtype, seed, steps):
     torch.manual_seed(seed)
-    net = mlp(hidden).to(dtype)
+    net = make().to(dtype)
     optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
     loader = DataLoader(TensorDataset(*sample()), batch_size=64, shuffle=True, drop_last=True)
     curve = []
-    while len(curve) < STEPS:
+    while len(curve) < steps:
         for x, y in loader:
             loss = nn.functional.cross_entropy(net(((x - 0.1307) / 0.3081).to(dtype)), y)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             curve.append(loss.item())
-    return curve[:STEPS]
+    return curve[:steps]
 
 
 def main():
     torch.set_num_threads(1)
     curves = {
         "torch": torch.__version__,
-        "float64": {"hidden": 32, "seed": 7, "losses": losses(32, torch.float64, 7)},
-        "float32": {"hidden": 512, "seed": 0, "losses": losses(512, torch.float32, 0)},
+        "float64": {"hidden": 32, "seed": 7, "losses": losses(lambda: mlp(32), torch.float64, 7, 100)},
+        "float32": {"hidden": 512, "seed": 0, "losses": losses(lambda: mlp(512), torch.float32, 0, 100)},
+        "cnn_float64": {"sizes": [4, 8, 16], "seed": 7, "losses": losses(lambda: cnn(4, 8, 16), torch.float64, 7, 50)},
+        "cnn_float32": {"sizes": [32, 64, 128], "seed": 0,
+                        "losses": losses(lambda: cnn(32, 64, 128), torch.float32, 0, 50)},
     }
     (HERE / "training_curve.json").write_text(json.dumps(curves, indent=1) + "\n")
 

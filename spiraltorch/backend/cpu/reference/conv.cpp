@@ -201,19 +201,39 @@ void weight_gradient(In x_in, In dy_in, const ConvRule& rule, Out dw) {
   }
 }
 
-// The gradient of the bias, summed in float64.
+// The gradient of the bias, summed in float64, in one pass over dy whichever its layout.
 template <class T>
 void bias_gradient(In dy_in, Out db) {
   const Dims& sizes = *dy_in.sizes;
   const View<T> dy(dy_in);
-  for (int64_t c = 0; c < sizes[1]; ++c) {
-    double sum = 0;
-    for (int64_t n = 0; n < sizes[0]; ++n) {
-      for (int64_t i = 0; i < sizes[2]; ++i) {
-        const T* row = dy.data + n * dy.n + c * dy.c + i * dy.h;
-        for (int64_t j = 0; j < sizes[3]; ++j) sum += static_cast<double>(row[j * dy.w]);
+  const int64_t channels = sizes[1], parts = std::clamp<int64_t>(sizes[0], 1, kParts);
+  const Scratch<double> sums(parts * channels);
+  const int64_t part_size = channels * sizes[0] * sizes[2] * sizes[3] / parts;
+  parallel_for(parts, (1 << 15) / (part_size + 1), [&](int64_t begin, int64_t end) {
+    for (int64_t part = begin; part < end; ++part) {
+      double* sum = sums.data() + part * channels;
+      std::fill_n(sum, channels, 0.0);
+      for (int64_t n = sizes[0] * part / parts; n < sizes[0] * (part + 1) / parts; ++n) {
+        for (int64_t i = 0; i < sizes[2]; ++i) {
+          const T* row = dy.data + n * dy.n + i * dy.h;
+          if (dy.c == 1) {
+            for (int64_t j = 0; j < sizes[3]; ++j) {
+              for (int64_t c = 0; c < channels; ++c) sum[c] += static_cast<double>(row[j * dy.w + c]);
+            }
+            continue;
+          }
+          for (int64_t c = 0; c < channels; ++c) {
+            double line = 0;
+            for (int64_t j = 0; j < sizes[3]; ++j) line += static_cast<double>(row[c * dy.c + j * dy.w]);
+            sum[c] += line;
+          }
+        }
       }
     }
+  });
+  for (int64_t c = 0; c < channels; ++c) {
+    double sum = 0;
+    for (int64_t part = 0; part < parts; ++part) sum += sums.data()[part * channels + c];
     db.as<T>()[c] = static_cast<T>(sum);
   }
 }

@@ -6,12 +6,10 @@
 #include "spiraltorch/core/modes.h"
 #include "spiraltorch/nn/init.h"
 #include "spiraltorch/nn/repr.h"
-#include "spiraltorch/ops/arithmetic.h"
-#include "spiraltorch/ops/compare.h"
 #include "spiraltorch/ops/copy.h"
 #include "spiraltorch/ops/creation.h"
+#include "spiraltorch/ops/dropout.h"
 #include "spiraltorch/ops/join.h"
-#include "spiraltorch/ops/random.h"
 #include "spiraltorch/ops/recurrent.h"
 #include "spiraltorch/ops/shape.h"
 #include "spiraltorch/tensor/operands.h"
@@ -81,12 +79,6 @@ LstmWeights& Lstm::weights(int64_t layer, bool reverse) {
 
 namespace {
 
-// Each element 0 with probability p, else x / (1 - p).
-Tensor dropped(const Tensor& x, double p) {
-  if (p == 0) return x;
-  return where(rand_like(x.detach()) < p, 0, x * (p < 1 ? 1 / (1 - p) : 0));
-}
-
 // (hidden) as (1, hidden); everything else as it is.
 Tensor with_layers(const Tensor& t) { return t.defined() && t.dim() == 1 ? unsqueeze(t, 0) : t; }
 
@@ -117,8 +109,8 @@ void Lstm::check_input(const Tensor& x, const LstmState& state) const {
   const int64_t steps = x.size(x.dim() == 3 && options_.batch_first ? 1 : 0);
   check<ShapeError>(steps >= 1, "Lstm: the sequence needs at least one step (x: {})", x.shape());
   const DType dtype = weights_[0].weight_ih.dtype();
-  check<DTypeError>(x.dtype() == dtype, "Lstm: x is {}, the weights are {}; convert one of them with to()",
-                    x.dtype(), dtype);
+  check<DTypeError>(x.dtype() == dtype || autocast_dtype(),
+                    "Lstm: x is {}, the weights are {}; convert one of them with to()", x.dtype(), dtype);
   if (!state.h.defined()) return;
   Shape expected = {options_.num_layers * directions()};
   if (x.dim() == 3) expected.push_back(x.size(options_.batch_first ? 0 : 1));
@@ -197,7 +189,8 @@ LstmOutput Lstm::run(const Tensor& given, const LstmState& start) {
       c.push_back(result.c);
     }
     x = outputs.size() == 1 ? outputs[0] : cat(outputs, 2);
-    if (layer + 1 < options_.num_layers) x = dropped(x, training() ? options_.dropout : 0);
+    if (layer + 1 < options_.num_layers && options_.dropout > 0)
+      x = dropout(x, {.p = options_.dropout, .training = training()});
   }
   const auto all = [batched](const std::vector<Tensor>& parts) {
     const Tensor joined = parts.size() == 1 ? unsqueeze(parts[0], 0) : stack(parts, 0);

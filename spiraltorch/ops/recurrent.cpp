@@ -6,6 +6,7 @@
 #include "spiraltorch/backend/kernels.h"
 #include "spiraltorch/ops/activation.h"
 #include "spiraltorch/ops/arithmetic.h"
+#include "spiraltorch/ops/autocast.h"
 #include "spiraltorch/ops/copy.h"
 #include "spiraltorch/ops/creation.h"
 #include "spiraltorch/ops/join.h"
@@ -143,13 +144,18 @@ Grads composed_gradients(const Backward& b, bool reverse) {
 
 }  // namespace
 
-LstmResult lstm(const Tensor& x, const Tensor& h0, const Tensor& c0, const Tensor& weight_ih,
-                const Tensor& weight_hh, const Tensor& bias_ih, const Tensor& bias_hh,
+LstmResult lstm(const Tensor& x_in, const Tensor& h0_in, const Tensor& c0_in, const Tensor& weight_ih_in,
+                const Tensor& weight_hh_in, const Tensor& bias_ih_in, const Tensor& bias_hh_in,
                 const LstmFuncOptions& options) {
+  const Tensor x = autocast(x_in), h0 = autocast(h0_in), c0 = autocast(c0_in);
+  const Tensor weight_ih = autocast_weight(weight_ih_in), weight_hh = autocast_weight(weight_hh_in);
+  const Tensor bias_ih = autocast_weight(bias_ih_in), bias_hh = autocast_weight(bias_hh_in);
   check_lstm(x, h0, c0, weight_ih, weight_hh, bias_ih, bias_hh);
   const bool reverse = options.reverse;
   const int64_t steps = x.size(0), batch = x.size(1), hidden = weight_hh.size(1);
   const DType compute = is_reduced_floating(x.dtype()) ? DType::float32 : x.dtype();
+  // Of the matmuls that all steps share. The steps themselves stay in float32.
+  const DType shared = x.dtype() == DType::bfloat16 ? DType::bfloat16 : compute;
   const bool recorded =
       must_record(std::initializer_list<Tensor>{x, h0, c0, weight_ih, weight_hh, bias_ih, bias_hh});
   Tensor gates = empty_for("lstm", {steps, batch, 4 * hidden}, compute, x.device());
@@ -160,9 +166,12 @@ LstmResult lstm(const Tensor& x, const Tensor& h0, const Tensor& c0, const Tenso
     const NoGradGuard no_grad;
     if (batch > 0) {
       const Kernels& table = kernels(x.device());
-      const Tensor bias = sum_of(operand(bias_ih, compute), operand(bias_hh, compute));
-      const Tensor source = rows_of(operand(x, compute)), sums = rows_of(gates);
-      table.linear(source.in(), operand(weight_ih, compute).in(), in(bias), Activation::none, sums.out());
+      const Tensor bias = operand(sum_of(operand(bias_ih, compute), operand(bias_hh, compute)), shared);
+      const Tensor source = rows_of(operand(x, shared));
+      const Tensor sums =
+          shared == compute ? rows_of(gates) : empty(rows_of(gates).shape(), shared, x.device());
+      table.linear(source.in(), operand(weight_ih, shared).in(), in(bias), Activation::none, sums.out());
+      if (shared != compute) table.copy(sums.in(), rows_of(gates).out());
       table.lstm(operand(weight_hh, compute).in(), in(operand(h0, compute)), in(operand(c0, compute)),
                  reverse, gates.out(), c.out(), h.out());
     }
@@ -173,7 +182,7 @@ LstmResult lstm(const Tensor& x, const Tensor& h0, const Tensor& c0, const Tenso
   }
   const Keep keep{x, h0, c0, weight_ih, weight_hh, bias_ih, bias_hh, gates, c, h};
   record("lstm", {result.output, result.h, result.c}, {x, h0, c0, weight_ih, weight_hh, bias_ih, bias_hh},
-         keep, [reverse, compute](const Backward& b) -> Grads {
+         keep, [reverse, compute, shared](const Backward& b) -> Grads {
            if (grad_enabled()) return composed_gradients(b, reverse);
            const Tensor x = b.kept(kX), h0 = b.kept(kH0), gates = b.kept(kInputs), c = b.kept(kInputs + 1),
                         h = b.kept(kInputs + 2);
@@ -194,15 +203,15 @@ LstmResult lstm(const Tensor& x, const Tensor& h0, const Tensor& c0, const Tenso
                                 dc0.out(), dbias.out());
            }
            Tensor dx, dweight_ih, dweight_hh;
-           const Tensor by_gate = rows_of(dsums).t();
-           if (b.needs(kX)) dx = matmul(dsums, to(weight_ih, compute));
-           if (b.needs(kWeightIh)) dweight_ih = matmul(by_gate, rows_of(operand(x, compute)));
+           const Tensor ds = to(dsums, shared);
+           if (b.needs(kX)) dx = matmul(ds, to(weight_ih, shared));
+           if (b.needs(kWeightIh)) dweight_ih = matmul(rows_of(ds).t(), rows_of(operand(x, shared)));
            if (b.needs(kWeightHh)) {
-             dweight_hh =
-                 matmul(rows_of(but_the_first(dsums, reverse)).t(), rows_of(before_each(h, reverse)));
+             dweight_hh = matmul(rows_of(but_the_first(ds, reverse)).t(),
+                                 rows_of(before_each(to(h, shared), reverse)));
              if (h0.defined()) {
-               const Tensor first = select(dsums, 0, reverse ? -1 : 0);
-               dweight_hh = dweight_hh + matmul(first.t(), operand(h0, compute));
+               const Tensor first = select(ds, 0, reverse ? -1 : 0);
+               dweight_hh = dweight_hh + matmul(first.t(), operand(h0, shared));
              }
            }
            return {dx, dh0, b.needs(kC0) ? dc0 : Tensor(), dweight_ih, dweight_hh, dbias, dbias};

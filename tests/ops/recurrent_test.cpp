@@ -164,6 +164,36 @@ TEST(Lstm, WithoutAGradientTheResultIsTheSame) {
   EXPECT_FALSE(plain.output.requires_grad());
 }
 
+// Under autocast the operands are rounded to bfloat16 and so is the result; in between are float32 steps.
+TEST(Lstm, AutocastComputesInSixteenBits) {
+  const Problem p = problem(5, 4, 8, 64, DType::float32);
+  const LstmResult exact = fused(p.inputs, false);
+  std::vector<Tensor> rounded;
+  for (const Tensor& t : p.inputs) rounded.push_back(t.detach().to(DType::bfloat16).to(DType::float32));
+  const Tensor reference = fused(rounded, false).output;
+  const auto low = [&] {
+    const AutocastMode mode(DType::bfloat16);
+    return fused(p.inputs, false);
+  }();
+  EXPECT_EQ(low.output.dtype(), DType::bfloat16);
+  const double off = worst(low.output.to(DType::float32), reference);
+  EXPECT_LT(off, 0.02);
+  EXPECT_GT(worst(low.output.to(DType::float32), exact.output), 1e-3);
+
+  const auto expected = gradients(exact, p);
+  const std::vector<Tensor> dys = {p.cotangents[0].to(DType::bfloat16), p.cotangents[1].to(DType::bfloat16),
+                                   p.cotangents[2].to(DType::bfloat16)};
+  const auto actual = grad({low.output, low.h, low.c}, p.inputs, {.grad_outputs = dys});
+  for (size_t i = 0; i < actual.size(); ++i) {
+    EXPECT_EQ(actual[i].dtype(), DType::float32);
+    EXPECT_LT(worst(actual[i], expected[i]), 0.05) << "input " << i;
+  }
+
+  const Problem wide = problem(2, 2, 3, 4, DType::float64);
+  const AutocastMode mode(DType::bfloat16);
+  EXPECT_EQ(fused(wide.inputs, false).output.dtype(), DType::float64);
+}
+
 TEST(Lstm, FrozenWeightsGetNoGradient) {
   const Problem p = problem(3, 2, 3, 4, DType::float32);
   for (size_t i = 3; i < 7; ++i) p.inputs[i].requires_grad_(false);

@@ -66,7 +66,7 @@ struct Plan {
   char* y;
   int64_t x_item, y_item;
   Conversion convert = nullptr;  // null where the types are the same
-  Nest<2> outer = {};         // x and y; y's strides fall from the outermost loop to the innermost
+  Nest<2> outer = {};            // x and y; y's strides fall from the outermost loop to the innermost
   Axis row = {};
 };
 

@@ -74,12 +74,6 @@ void choose(const T* x, const uint32_t* words, uint32_t least, T scale, T* y, in
   }
 }
 
-struct DropoutLoops {
-  void (*words)(uint64_t, uint64_t, int64_t, uint32_t*);
-  void (*floats)(const float*, const uint32_t*, uint32_t, float, float*, int64_t);
-  void (*doubles)(const double*, const uint32_t*, uint32_t, double, double*, int64_t);
-};
-
 DropoutLoops loops() { return {&fill_words, &choose<float>, &choose<double>}; }
 
 }  // namespace

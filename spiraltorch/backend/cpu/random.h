@@ -20,4 +20,11 @@ void randperm(Out y, Generator& gen);
 /// dense, of the same strides; y may be x.
 void dropout(In x, double p, uint64_t seed, uint64_t offset, Out y);
 
+/// What dropout runs on one instruction set: the words of so many blocks, and what they keep of x.
+struct DropoutLoops {
+  void (*words)(uint64_t, uint64_t, int64_t, uint32_t*);
+  void (*floats)(const float*, const uint32_t*, uint32_t, float, float*, int64_t);
+  void (*doubles)(const double*, const uint32_t*, uint32_t, double, double*, int64_t);
+};
+
 }  // namespace st::cpu

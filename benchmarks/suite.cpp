@@ -7,6 +7,7 @@
 #include <iostream>
 #include <string>
 
+#include "benchmarks/suite_geometry.h"
 #include "spiraltorch/spiraltorch.h"
 
 namespace {
@@ -100,6 +101,7 @@ int main(int argc, char** argv) {
       {"add", add},     {"exp", exp},   {"sum", sum}, {"transposed_copy", transposed_copy},
       {"chain", chain}, {"adam", adam}, {"mlp", mlp}};
   for (const auto& [name, run] : cases) benchmark::RegisterBenchmark(name, run)->UseRealTime();
+  geometry_cases::register_all();
 
   NameAndSeconds reporter;
   for (std::string name; std::getline(std::cin, name);) {

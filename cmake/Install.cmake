@@ -20,5 +20,5 @@ install(FILES ${PROJECT_BINARY_DIR}/spiraltorchConfig.cmake ${PROJECT_BINARY_DIR
         DESTINATION ${package_dir})
 install(EXPORT spiraltorchTargets NAMESPACE spiraltorch:: DESTINATION ${package_dir})
 if(NOT BUILD_SHARED_LIBS)
-  install(FILES ${PROJECT_SOURCE_DIR}/cmake/FindOneDNN.cmake DESTINATION ${package_dir})
+  install(FILES ${PROJECT_SOURCE_DIR}/cmake/FindOneDNN.cmake ${PROJECT_SOURCE_DIR}/cmake/FindLibZip.cmake DESTINATION ${package_dir})
 endif()

@@ -39,6 +39,8 @@ class Backward {
   Backward(const Node& node, std::vector<Tensor>& dys) : node_(node), dys_(dys) {}
   /// The gradient of output i; zeros if nothing flowed into it.
   const Tensor& dy(int i = 0) const;
+  /// Whether anything flowed into output i: what else would be zeros.
+  bool has_dy(int i) const { return dys_[static_cast<size_t>(i)].defined(); }
   /// The i-th kept tensor. Throws ValueError if it was written to since, or if an earlier backward freed it.
   Tensor kept(int i) const;
   /// The gradient of the only output, moved out: the caller may be its only owner.

@@ -93,6 +93,12 @@ struct Kernels {
   Kernel<In, In, Out> matmul{"matmul"};                  // (batch..., m, k) x (batch..., k, n), equal batches
   Kernel<In, In, In, Activation, Out> linear{"linear"};  // (m, k), (n, k), bias (n) or none: act(x w^T + b)
 
+  // recurrence over a whole sequence: operands of one dtype, float32 or float64 (see backend/cpu/lstm.h)
+  Kernel<In, In, In, bool, Out, Out, Out> lstm{
+      "lstm"};  // weight_hh, h0, c0, reverse, gates (sums of the input; then the gates), c, h
+  Kernel<In, In, In, In, In, In, In, bool, Out, Out, Out, Out> lstm_backward{
+      "lstm_backward"};  // weight_hh, c0, gates, c, dh, dh_n, dc_n, reverse, dsums, dh0, dc0, dbias
+
   // optimiser steps of many leaves, in one pass over their memory
   Kernel<std::span<const SGDSlot>> sgd{"sgd"};
   Kernel<std::span<const AdamSlot>> adam{"adam"};

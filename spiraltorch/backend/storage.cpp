@@ -1,6 +1,7 @@
 // Storage's memory, versions and derived copies.
 #include "spiraltorch/backend/storage.h"
 
+#include <mutex>
 #include <utility>
 
 #include "spiraltorch/backend/registry.h"

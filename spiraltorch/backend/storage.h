@@ -6,9 +6,9 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 
 #include "spiraltorch/core/device.h"
+#include "spiraltorch/core/mutex.h"
 
 namespace [[gnu::visibility("default")]] st {
 
@@ -56,7 +56,7 @@ class Storage {
   std::atomic<uint64_t> version_ = 0;
   std::function<void(void*)> release_;
 
-  mutable std::mutex derived_mutex_;
+  mutable Mutex derived_mutex_;
   uint64_t derived_kind_ = 0;
   uint64_t derived_version_ = 0;
   std::shared_ptr<const void> derived_;

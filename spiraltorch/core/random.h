@@ -5,10 +5,11 @@
 
 #include <array>
 #include <cstdint>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <vector>
+
+#include "spiraltorch/core/mutex.h"
 
 namespace [[gnu::visibility("default")]] st {
 
@@ -63,7 +64,7 @@ class Generator {
   /// Equal state: the same values from here on, and the same seed(). Takes both mutexes, one after the other.
   bool operator==(const Generator& other) const { return this == &other || state() == other.state(); }
 
-  std::mutex& mutex() const { return mutex_; }
+  Mutex& mutex() const { return mutex_; }
 
  private:
   static constexpr uint32_t kWords = 624, kShift = 397;
@@ -76,7 +77,7 @@ class Generator {
   std::optional<double> waiting_normal_;
   uint64_t philox_taken_;
   std::array<uint32_t, kWords> block_;
-  mutable std::mutex mutex_;
+  mutable Mutex mutex_;
 };
 
 /// The generator of the process, used where a caller names none. Seeded with kDefaultSeed.

@@ -39,7 +39,7 @@ Tensor tensor(std::initializer_list<std::initializer_list<Scalar>> rows, DType d
 Tensor tensor(Scalar value);
 Tensor tensor(Scalar value, DType dtype, Device device = Device::cpu);
 /// A 1-dim tensor of the elements, which keep their type (double stays float64: a vector's type was chosen).
-template <class T>
-Tensor tensor(const std::vector<T>& values);
+template <class T>  // which the namespace's visibility does not reach
+[[gnu::visibility("default")]] Tensor tensor(const std::vector<T>& values);
 
 }  // namespace st

@@ -48,13 +48,14 @@ Tensor pick_mask(const Tensor& x, int dim, const Tensor& mask) {
   return index_select(with_dims(x, dim, count, {mask.numel()}), dim, clone(list).to(x.device()));
 }
 
+bool is_mask(const Index& index) { return index.tensor.defined() && index.tensor.dtype() == DType::bool_; }
+
 }  // namespace
 
 Tensor index(const Tensor& x, std::initializer_list<Index> indices) {
   check_operands("index", {{"x", x}});
   for (const Index& index : indices) {
-    if (const Tensor* t = std::get_if<Tensor>(&index.value()))
-      check_operands("index", {{"x", x}, {"the index", *t}});
+    if (index.kind == Index::Kind::tensor) check_operands("index", {{"x", x}, {"the index", index.tensor}});
   }
   Tensor y = x;
   Tensor picked;       // the tensor among the indices,
@@ -62,23 +63,27 @@ Tensor index(const Tensor& x, std::initializer_list<Index> indices) {
   int dim = 0;
   int64_t used = 0;  // dimensions of x
   for (const Index& index : indices) {
-    if (!std::holds_alternative<NewAxis>(index.value())) {
-      const Tensor* t = std::get_if<Tensor>(&index.value());
-      used += t && t->dtype() == DType::bool_ ? t->dim() : 1;
+    if (index.kind != Index::Kind::new_axis) {
+      used += is_mask(index) ? index.tensor.dim() : 1;
       check<IndexError>(used <= x.dim(), "index: too many indices for a tensor of {} dimensions (x: {})",
                         x.dim(), x.shape());
     }
-    if (const int64_t* position = std::get_if<int64_t>(&index.value())) {
-      y = select(y, dim, *position);
-    } else if (const Slice* s = std::get_if<Slice>(&index.value())) {
-      y = slice(y, dim++, s->start, s->end, s->step);
-    } else if (const Tensor* t = std::get_if<Tensor>(&index.value())) {
-      check<ValueError>(!picked.defined(), "index: at most one index may be a tensor; use gather for more");
-      picked = *t;
-      picked_dim = dim;
-      dim += picked.dtype() == DType::bool_ ? static_cast<int>(picked.dim()) : 1;
-    } else {
-      y = unsqueeze(y, dim++);
+    switch (index.kind) {
+      case Index::Kind::position:
+        y = select(y, dim, index.position);
+        break;
+      case Index::Kind::slice:
+        y = slice(y, dim++, index.slice.start, index.slice.end, index.slice.step);
+        break;
+      case Index::Kind::new_axis:
+        y = unsqueeze(y, dim++);
+        break;
+      case Index::Kind::tensor:
+        check<ValueError>(!picked.defined(), "index: at most one index may be a tensor; use gather for more");
+        picked = index.tensor;
+        picked_dim = dim;
+        dim += is_mask(index) ? static_cast<int>(picked.dim()) : 1;
+        break;
     }
   }
   if (!picked.defined()) return y;

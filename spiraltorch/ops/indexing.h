@@ -4,7 +4,6 @@
 #include <concepts>
 #include <initializer_list>
 #include <optional>
-#include <variant>
 
 #include "spiraltorch/tensor/tensor.h"
 
@@ -29,14 +28,17 @@ inline constexpr NewAxis None{};
 class Index {
  public:
   template <std::integral I>
-  requires(!std::same_as<I, bool>) Index(I position) : value_(static_cast<int64_t>(position)) {}
-  Index(Slice slice) : value_(slice) {}
-  Index(NewAxis none) : value_(none) {}
-  Index(Tensor positions) : value_(std::move(positions)) {}
-  const auto& value() const { return value_; }
+  requires(!std::same_as<I, bool>) Index(I i) : kind(Kind::position), position(static_cast<int64_t>(i)) {}
+  Index(Slice s) : kind(Kind::slice), slice(s) {}
+  Index(NewAxis) : kind(Kind::new_axis) {}
+  Index(Tensor t) : kind(Kind::tensor), tensor(std::move(t)) {}
 
- private:
-  std::variant<int64_t, Slice, NewAxis, Tensor> value_;
+  enum class Kind : uint8_t { position, slice, new_axis, tensor };
+  const Kind kind;
+  // What the kind says; the others are as they were made.
+  const int64_t position = 0;
+  const Slice slice = {};
+  const Tensor tensor = {};
 };
 
 /// x[i, a:b, None, ...]: a view unless a tensor picks entries. Throws IndexError if there are more indices

@@ -9,6 +9,10 @@
 #include "spiraltorch/optim/riemannian.h"
 
 namespace st::optim {
+
+template class OptimizerOf<AdamOptions, AdamState>;
+template class OptimizerOf<AdamWOptions, AdamState>;
+
 namespace {
 
 template <class Options>

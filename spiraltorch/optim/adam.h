@@ -42,6 +42,9 @@ struct AdamState {
   void visit(Fields& v);
 };
 
+extern template class OptimizerOf<AdamOptions, AdamState>;
+extern template class OptimizerOf<AdamWOptions, AdamState>;
+
 /// g = grad + weight_decay p;   m <- b1 m + (1 - b1) g;   v <- b2 v + (1 - b2) g^2;
 /// p <- p - lr / (1 - b1^t) m / (sqrt(v) / sqrt(1 - b2^t) + eps).
 /// Throws ValueError unless lr and eps are positive, weight_decay at least 0 and the betas in [0, 1).

@@ -18,19 +18,16 @@ std::string key_of(const char* what, size_t i, const std::string& name) {
 
 // The value of a field as a tensor; undefined for an undefined tensor.
 Tensor saved(const Fields::Field& field) {
-  struct Save {
-    Tensor operator()(const double* x) const { return tensor(Scalar(*x), DType::float64); }
-    Tensor operator()(const int64_t* x) const { return tensor(Scalar(*x), DType::int64); }
-    Tensor operator()(const bool* x) const { return tensor(Scalar(*x), DType::bool_); }
-    Tensor operator()(const Tensor* x) const { return x->defined() ? x->detach() : *x; }
-  };
-  return std::visit(Save{}, field.place);
+  if (field.number) return tensor(Scalar(*field.number), DType::float64);
+  if (field.count) return tensor(Scalar(*field.count), DType::int64);
+  if (field.flag) return tensor(Scalar(*field.flag), DType::bool_);
+  return field.tensor->defined() ? field.tensor->detach() : *field.tensor;
 }
 
 // What is wrong with `value` for a field; empty if nothing. Whether a tensor's shape fits is known already.
 std::string problem_of(const Fields::Field& field, const Tensor& value, const Tensor& leaf, bool shape_fits) {
   if (!value.defined()) return "is undefined";
-  if (std::holds_alternative<Tensor*>(field.place)) {
+  if (field.tensor) {
     if (!shape_fits) {
       return "is " + to_text(value.shape()) + " in the state dict, the parameter is " + to_text(leaf.shape());
     }
@@ -41,18 +38,18 @@ std::string problem_of(const Fields::Field& field, const Tensor& value, const Te
 }
 
 void load(const Fields::Field& field, const Tensor& value, DType dtype, Device device) {
-  if (auto* x = std::get_if<double*>(&field.place)) **x = value.item<double>();
-  if (auto* x = std::get_if<int64_t*>(&field.place)) **x = value.item<int64_t>();
-  if (auto* x = std::get_if<bool*>(&field.place)) **x = value.item<bool>();
-  if (auto* x = std::get_if<Tensor*>(&field.place)) {
+  if (field.number) *field.number = value.item<double>();
+  if (field.count) *field.count = value.item<int64_t>();
+  if (field.flag) *field.flag = value.item<bool>();
+  if (field.tensor) {
     const Tensor near = value.detach().to(dtype).to(device);
-    **x = near.storage() == value.storage() ? near.clone() : near;
+    *field.tensor = near.storage() == value.storage() ? near.clone() : near;
   }
 }
 
 double& lr_of(const std::vector<Fields::Field>& options) {
   for (const auto& field : options) {
-    if (field.name == "lr") return *std::get<double*>(field.place);
+    if (field.name == "lr") return *field.number;
   }
   fail<ValueError>("optimizer: its options have no lr");
 }
@@ -193,12 +190,22 @@ void Optimizer::load_state_dict(const StateDict& state) {
     }
   }
   for (size_t group = 0; group < num_groups(); ++group) {
+    bool readable = true;
     for (const auto& field : options_fields(group)) {
       const std::string key = key_of("groups", group, field.name);
       const Tensor* value = expect(key, true);
-      if (!value) continue;
-      const std::string problem = problem_of(field, *value, {}, true);
+      const std::string problem = value ? problem_of(field, *value, {}, true) : "";
       if (!problem.empty()) problems += "\n  \"" + key + "\" " + problem;
+      readable = readable && value && problem.empty();
+    }
+    if (readable) {
+      const std::string problem = options_problem(group, [&](const FieldList& options) {
+        for (const auto& field : options)
+          load(field, state.at(key_of("groups", group, field.name)), DType::float64, Device::cpu);
+        // A schedule may have brought the rate to 0, which a new optimizer would refuse.
+        if (double& lr = lr_of(options); lr == 0) lr = 1;
+      });
+      if (!problem.empty()) problems += "\n  groups." + to_text(group) + ": " + problem;
     }
     const std::string key = key_of("groups", group, "params");
     const int64_t size = static_cast<int64_t>(sizes_[group]);

@@ -3,11 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include "spiraltorch/core/modes.h"
@@ -24,8 +24,19 @@ namespace optim {
 class Fields {
  public:
   struct Field {
+    Field(std::string name, double* x, bool optional = false)
+        : name(std::move(name)), number(x), optional(optional) {}
+    Field(std::string name, int64_t* x) : name(std::move(name)), count(x) {}
+    Field(std::string name, bool* x) : name(std::move(name)), flag(x) {}
+    Field(std::string name, Tensor* x, bool optional = false)
+        : name(std::move(name)), tensor(x), optional(optional) {}
+
     std::string name;
-    std::variant<double*, int64_t*, bool*, Tensor*> place;
+    // Where the value is: one of these.
+    double* number = nullptr;
+    int64_t* count = nullptr;
+    bool* flag = nullptr;
+    Tensor* tensor = nullptr;
     bool optional = false;
   };
 
@@ -39,10 +50,10 @@ class Fields {
 
   template <class T>
   void operator()(std::string name, T& x) {
-    list_.push_back({std::move(name), &x, false});
+    list_.emplace_back(std::move(name), &x);
   }
   /// A tensor that may be undefined: `update` makes it when it needs it.
-  void optional(std::string name, Tensor& x) { list_.push_back({std::move(name), &x, true}); }
+  void optional(std::string name, Tensor& x) { list_.emplace_back(std::move(name), &x, true); }
 
  private:
   std::vector<Field> list_;
@@ -111,6 +122,12 @@ class Optimizer {
 
   virtual void update_leaves(std::span<const Due> due) = 0;
   virtual FieldList options_fields(size_t group) const = 0;
+  /// What is wrong with a group's options once `fill` has put other values into them; empty if nothing is.
+  /// The options themselves stay as they are.
+  virtual std::string options_problem(size_t /*group*/,
+                                      const std::function<void(const FieldList&)>& /*fill*/) const {
+    return {};
+  }
   /// The fields of leaf i's state; none if it has no state.
   virtual FieldList state_fields(size_t i) const = 0;
   /// Gives leaf i a new state, or takes it away.
@@ -205,6 +222,16 @@ class OptimizerOf : public Optimizer {
     fused(fusible);
   }
   FieldList options_fields(size_t group) const final { return Fields::of(options_[group]); }
+  std::string options_problem(size_t group, const std::function<void(const FieldList&)>& fill) const final {
+    Options options = options_[group];
+    fill(Fields::of(options));
+    try {
+      options.check();
+    } catch (const ValueError& error) {
+      return error.what();
+    }
+    return {};
+  }
   FieldList state_fields(size_t i) const final { return states_[i] ? Fields::of(*states_[i]) : FieldList(); }
   void reset_state(size_t i, bool has_state) final {
     states_[i].reset();

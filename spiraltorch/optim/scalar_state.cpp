@@ -10,15 +10,15 @@ namespace st::optim {
 namespace {
 
 Tensor saved(const Fields::Field& field) {
-  if (auto* x = std::get_if<double*>(&field.place)) return tensor(Scalar(**x), DType::float64);
-  if (auto* x = std::get_if<int64_t*>(&field.place)) return tensor(Scalar(**x), DType::int64);
-  return tensor(Scalar(*std::get<bool*>(field.place)), DType::bool_);
+  if (field.number) return tensor(Scalar(*field.number), DType::float64);
+  if (field.count) return tensor(Scalar(*field.count), DType::int64);
+  return tensor(Scalar(*field.flag), DType::bool_);
 }
 
 void set(const Fields::Field& field, const Tensor& value) {
-  if (auto* x = std::get_if<double*>(&field.place)) **x = value.item<double>();
-  if (auto* x = std::get_if<int64_t*>(&field.place)) **x = value.item<int64_t>();
-  if (auto* x = std::get_if<bool*>(&field.place)) **x = value.item<bool>();
+  if (field.number) *field.number = value.item<double>();
+  if (field.count) *field.count = value.item<int64_t>();
+  if (field.flag) *field.flag = value.item<bool>();
 }
 
 }  // namespace

@@ -9,6 +9,8 @@
 
 namespace st::optim {
 
+template class OptimizerOf<SGDOptions, SGDState>;
+
 void SGDOptions::visit(Fields& v) {
   v("lr", lr);
   v("momentum", momentum);

@@ -25,6 +25,8 @@ struct SGDState {
   void visit(Fields& v) { v.optional("momentum_buffer", momentum_buffer); }
 };
 
+extern template class OptimizerOf<SGDOptions, SGDState>;
+
 /// g = grad + weight_decay p;   b = g at first, then momentum b + (1 - dampening) g;
 /// p <- p - lr (g + momentum b if nesterov, else b), without momentum p - lr g.
 /// Throws ValueError unless lr > 0, momentum and weight_decay are at least 0, all finite, and nesterov comes

@@ -33,7 +33,7 @@ run(${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR}/consumer -B ${work}/build -G $
     -D CMAKE_PREFIX_PATH=${work}/moved -D CMAKE_CXX_COMPILER=${COMPILER})
 run(${CMAKE_COMMAND} --build ${work}/build)
 run(${work}/build/consumer)
-if(NOT output MATCHES "spiraltorch ${VERSION}")
+if(NOT output MATCHES "spiraltorch ${VERSION}\n1 . 2 = 3\ncaught: add: ")
   message(FATAL_ERROR "the consumer printed: ${output}")
 endif()
 

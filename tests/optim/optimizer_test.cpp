@@ -172,6 +172,24 @@ TEST(Optimizer, AFailedLoadListsEverythingAndChangesNothing) {
   EXPECT_THROW(SGD({p}).load_state_dict(good), ValueError);
 }
 
+TEST(Optimizer, LoadsNoOptionsThatItsConstructorRefuses) {
+  const Tensor p = leaf(1);
+  Adam o({p});
+  const auto with = [&](const std::string& changed, double value) {
+    StateDict state;
+    for (const auto& [key, tensor] : o.state_dict())
+      state.insert(key, key == changed ? full({}, value, DType::float64) : tensor);
+    return state;
+  };
+  const std::string text = message<ValueError>([&] { o.load_state_dict(with("groups.0.weight_decay", -1)); });
+  EXPECT_TRUE(text.find("\n  groups.0: ") != std::string::npos &&
+              text.find("weight_decay") != std::string::npos && text.find("-1") != std::string::npos)
+      << text;
+  EXPECT_EQ(o.options().weight_decay, 0);
+  o.load_state_dict(with("groups.0.lr", 0));  // where a schedule ends
+  EXPECT_EQ(o.lr(), 0);
+}
+
 TEST(Optimizer, RefusesWhatCannotBeOptimised) {
   const Tensor p = leaf(1);
   EXPECT_EQ(message<ValueError>([] { SGD(std::vector<Tensor>{}); }),

@@ -17,11 +17,11 @@ bool is_off(const Json& value) { return value.is_null() || value == false; }
 void set_option(const std::vector<optim::Fields::Field>& fields, const std::string& name, const Json& value) {
   for (const optim::Fields::Field& field : fields) {
     if (field.name != name) continue;
-    if (const auto* place = std::get_if<double*>(&field.place)) {
+    if (field.number) {
       if (!value.is_number()) throw NotExpressible("argument " + name + " is not a number");
-      **place = value.get<double>();
-    } else if (const auto* flag = std::get_if<bool*>(&field.place)) {
-      **flag = value.get<bool>();
+      *field.number = value.get<double>();
+    } else if (field.flag) {
+      *field.flag = value.get<bool>();
     } else {
       throw NotExpressible("argument " + name);
     }

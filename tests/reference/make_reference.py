@@ -40,10 +40,19 @@ def binary_cross_entropy_with_logits(x, target, weight=None, pos_weight=None, re
     return F.binary_cross_entropy_with_logits(x, target, weight, pos_weight=pos_weight, reduction=reduction)
 
 
+def lstm(x, h0, c0, weight_ih, weight_hh, bias_ih=None, bias_hh=None, reverse=False):
+    zeros = x.new_zeros(x.shape[1], weight_hh.shape[1])
+    h0, c0 = ((zeros if t is None else t).unsqueeze(0) for t in (h0, c0))
+    bias = [] if bias_ih is None else [bias_ih, torch.zeros_like(bias_ih) if bias_hh is None else bias_hh]
+    x = x.flip(0) if reverse else x
+    y, h, c = torch.lstm(x, (h0, c0), [weight_ih, weight_hh, *bias], bool(bias), 1, 0.0, False, False, False)
+    return y.flip(0) if reverse else y, h[0], c[0]
+
+
 # Ops that are not torch.OP(*inputs, **arguments).
 FUNCTIONS = {
     "linear": linear, "slice": slice_of, "pad": F.pad, "cross_entropy": F.cross_entropy, "mse_loss": F.mse_loss,
-    "batch_norm": F.batch_norm, "expand": torch.Tensor.expand, "view": torch.Tensor.view, "to": torch.Tensor.to,
+    "batch_norm": F.batch_norm, "lstm": lstm, "expand": torch.Tensor.expand, "view": torch.Tensor.view, "to": torch.Tensor.to,
     "contiguous": torch.Tensor.contiguous, "sum_to_size": torch.Tensor.sum_to_size,
     "binary_cross_entropy_with_logits": binary_cross_entropy_with_logits,
     **{name: getattr(F, name) for name in (

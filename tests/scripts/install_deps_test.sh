@@ -33,6 +33,8 @@ if ((EUID == 0)); then ! grep -q sudo "$work/calls"; else grep -q sudo "$work/ca
 asked 'clang-format-14' ''                                     # not offered here: left alone
 touch "$work/offers"
 asked 'clang-format-14' "$install clang-format-14"
+asked 'clang-14' '' # nobody asked for it
+asked 'clang-14' "$install clang-14" --tests
 asked 'cmake npm' "$update"$'\n'"$install npm" npm             # what is named, and nothing else
 touch "$work/offline"
 asked 'cmake' "$update"$'\nexit 1'

@@ -21,6 +21,7 @@
 #include "spiraltorch/ops/matmul.h"
 #include "spiraltorch/ops/norm.h"
 #include "spiraltorch/ops/random.h"
+#include "spiraltorch/ops/recurrent.h"
 #include "spiraltorch/ops/reduce.h"
 #include "spiraltorch/ops/shape.h"
 #include "spiraltorch/ops/softmax.h"
@@ -343,6 +344,13 @@ const std::vector<Op>& ops() {
                            c.optional_tensor("running_var"), c.optional_tensor("weight"),
                            c.optional_tensor("bias"),
                            {c.flag("training", false), c.real("momentum", 0.1), c.real("eps", 1e-5)});
+       }},
+      {"lstm", "input h0 c0 weight_ih weight_hh bias_ih bias_hh reverse",
+       [](C c) -> Result {
+         const LstmResult r = lstm(c.tensor("input"), c.optional_tensor("h0"), c.optional_tensor("c0"),
+                                   c.tensor("weight_ih"), c.tensor("weight_hh"), c.optional_tensor("bias_ih"),
+                                   c.optional_tensor("bias_hh"), {.reverse = c.flag("reverse", false)});
+         return std::vector<Tensor>{r.output, r.h, r.c};
        }},
       // --- operators with a number on the left
       {"__radd__", "input other", with_other([](const Tensor& x, const auto& y) { return y + x; })},

@@ -161,8 +161,8 @@ const Kernels& kernel_table() {
                  &K::log_softmax_backward, &K::batch_norm, &K::batch_norm_eval, &K::batch_norm_backward,
                  &K::layer_norm, &K::layer_norm_backward, &K::check_target, &K::cross_entropy,
                  &K::cross_entropy_backward, &K::check_index, &K::index_select, &K::index_add, &K::gather,
-                 &K::scatter_add, &K::matmul, &K::linear, &K::sgd, &K::adam, &K::hyperbolic,
-                 &K::hyperbolic_backward, &K::hyperbolic_cdist, &K::hyperbolic_cdist_backward,
+                 &K::scatter_add, &K::matmul, &K::linear, &K::lstm, &K::lstm_backward, &K::sgd, &K::adam,
+                 &K::hyperbolic, &K::hyperbolic_backward, &K::hyperbolic_cdist, &K::hyperbolic_cdist_backward,
                  &K::hyperbolic_midpoint, &K::hyperbolic_midpoint_backward, &K::ball_step, &K::unscale>();
   return table;
 }

@@ -43,13 +43,12 @@ struct MomentRow {
 // What is known of kRowBlock rows between the sweeps.
 template <class Form, class T>
 struct StepBuffers {
-  HWY_ALIGN double dots[Form::kDots.size() * kRowBlock];
+  RowBlock block;                          // row, dots
   HWY_ALIGN double path[3 * kRowBlock];    // W = path . (w, g, m)
   HWY_ALIGN double square[kRowBlock];      // |W|^2
   HWY_ALIGN double point[2 * kRowBlock];   // the new point = point . (w, W)
   HWY_ALIGN double moment[3 * kRowBlock];  // the new moment = moment . (w, g, m)
   HWY_ALIGN double v[kRowBlock];
-  const T* row[kRowBlock][Form::kInputs];
 };
 
 // What the first part of the scalars tells the second.
@@ -62,7 +61,7 @@ struct Direction {
 template <class T, class Form>
 HWY_INLINE Direction direction_of(const BallStep& o, StepBuffers<Form, T>& b, int64_t r) {
   const Row d;
-  const auto dot = [&](size_t i) HWY_ATTR { return hn::Load(d, b.dots + i * kRowBlock + r); };
+  const auto dot = [&](size_t i) HWY_ATTR { return hn::Load(d, b.block.dots + i * kRowBlock + r); };
   const V c = constant(o.c), ww = dot(0), wg = dot(1), gg = dot(2);
   Direction k;
   k.a = gap<T>(c, ww);
@@ -99,7 +98,7 @@ HWY_INLINE void set_path(const BallStep& o, Direction& k, StepBuffers<Form, T>& 
   const Row d;
   V tau = constant(1);
   if (o.geodesic) {
-    k.exp = exp_step<T>(constant(o.c), k.a, hn::Mul(square(k.scale), k.length2));
+    k.exp = exp_step(constant(o.c), k.a, hn::Mul(square(k.scale), k.length2), constant(gap_floor<T>()));
     tau = k.exp.tau;
   }
   const V by = hn::Mul(tau, k.scale);
@@ -117,7 +116,7 @@ HWY_INLINE void set_outputs(const BallStep& o, const Direction& k, StepBuffers<F
   if (o.geodesic) {
     const V inverse = hn::Div(one, hn::MulAdd(k.a, k.exp.b, cww));
     gap_z = product(k.a, k.exp.b, inverse);
-    inside = keep_inside<T>(gap_z);
+    inside = keep_inside(gap_z, constant(ball_gap<T>()));
     const V along = product(k.a, inverse, inside);
     of_path = along;
     of_w = product(cww, inverse, inside);
@@ -125,7 +124,7 @@ HWY_INLINE void set_outputs(const BallStep& o, const Direction& k, StepBuffers<F
     dw = hn::MulAdd(along, hn::Mul(k.exp.q, square(k.exp.t.value)), hn::Sub(inside, one));  // q T^2 = 1 - B
   } else {
     gap_z = hn::Sub(one, cww);
-    inside = keep_inside<T>(gap_z);
+    inside = keep_inside(gap_z, constant(ball_gap<T>()));
     of_path = ds = inside;
     of_w = hn::Zero(d);
     dw = hn::Sub(inside, one);
@@ -138,7 +137,7 @@ HWY_INLINE void set_outputs(const BallStep& o, const Direction& k, StepBuffers<F
     const V kept = hn::Max(gap_z, constant(ball_gap<T>()));
     const auto near = hn::Lt(kept, constant(16 * ball_gap<T>()));
     const V gap_b = hn::IfThenElse(near, hn::Sub(kept, constant(0.5 * ball_gap<T>())), kept);
-    const V ww = hn::Load(d, b.dots + r);
+    const V ww = hn::Load(d, b.block.dots + r);
     const V dm = hn::Mul(ds, k.scale);  // D = dm m' + dw w
     const V to_m = hn::MulAdd(dm, k.length2, hn::Mul(dw, k.along_w));
     const V to_w = hn::MulAdd(dm, k.along_w, hn::Mul(dw, ww));
@@ -187,6 +186,8 @@ template <class Form, class T>
 HWY_INLINE void write_step(const StepBuffers<Form, T>& b, int64_t r, int64_t width, const Tail<T>& tail, T* w,
                            T* m) {
   V e[3];
+  const T* row[Form::kInputs];
+  rows_at(b.block, r, row, std::make_index_sequence<Form::kInputs>());
   const double *path = b.path + r, *moment = b.moment + r;
   const V of_w = constant(b.point[r]), of_path = constant(b.point[kRowBlock + r]);
   const auto point = [&]() HWY_ATTR {
@@ -194,12 +195,12 @@ HWY_INLINE void write_step(const StepBuffers<Form, T>& b, int64_t r, int64_t wid
   };
   int64_t j = 0;
   for (; j + kLanes <= width; j += kLanes) {
-    load_row_vectors<false, Form>(b.row[r], j, tail, e);
+    load_row_vectors<false, Form>(row, j, tail, e);
     store_row(point(), w + j);
     if constexpr (Form::kInputs == 3) store_row(combine_row<Form>(moment, e), m + j);
   }
   if (j < width) {
-    load_row_vectors<true, Form>(b.row[r], j, tail, e);
+    load_row_vectors<true, Form>(row, j, tail, e);
     tail.store(point(), w + j);
     if constexpr (Form::kInputs == 3) tail.store(combine_row<Form>(moment, e), m + j);
   }
@@ -213,31 +214,34 @@ void step_rows(const BallStepArgs& args, int64_t begin, int64_t end) {
            *const v = static_cast<T*>(args.v);
   const T* const g = static_cast<const T*>(args.g);
   const Tail<T> tail = tail_of<T>(width);
-  const double no_tau[kRowBlock] = {};
   StepBuffers<Form, T> b;
+  std::fill(b.block.tau, b.block.tau + kRowBlock, 0.0);
   for (int64_t at = begin; at < end; at += kRowBlock) {
     const int64_t count = std::min(kRowBlock, end - at), whole = (count + kLanes - 1) / kLanes * kLanes;
     for (int64_t r = 0; r < whole; ++r) {
       const int64_t row = (at + std::min(r, count - 1)) * width;
-      b.row[r][0] = w + row;
-      b.row[r][1] = g + row;
-      if constexpr (Form::kInputs == 3) b.row[r][2] = m + row;
+      b.block.row[0][r] = w + row;
+      b.block.row[1][r] = g + row;
+      if constexpr (Form::kInputs == 3) b.block.row[2][r] = m + row;
       if (v) b.v[r] = static_cast<double>(v[at + std::min(r, count - 1)]);
     }
-    dot_rows<Form::kDots, Extra::none, Form::kInputs>(b.row, whole, width, tail, no_tau, b.dots);
+    dot_rows<Form::kDots, Extra::none, Form::kInputs, T>(b.block, whole, width, b.block.dots);
     HWY_ALIGN double sums[kLanes * kLanes];
+    const T* at_row[Form::kInputs];
+    constexpr auto inputs = std::make_index_sequence<Form::kInputs>();
     for (int64_t r = 0; r < whole; r += kLanes) {
       Direction k = direction_of<T>(o, b, r);
       set_path<T>(o, k, b, r);
       for (int64_t i = 0; i < kLanes; ++i) {
-        hn::Store(path_square<Form>(b.row[r + i], width, tail, b.path + r + i), Row(), sums + i * kLanes);
+        rows_at(b.block, r + i, at_row, inputs);
+        hn::Store(path_square<Form>(at_row, width, tail, b.path + r + i), Row(), sums + i * kLanes);
       }
       hn::Store(sums_of_rows(sums), Row(), b.square + r);
       set_outputs<T>(o, k, b, r);
     }
     for (int64_t r = 0; r < count; ++r) {
       const int64_t row = (at + r) * width;
-      write_step<Form>(b, r, width, tail, w + row, m ? m + row : nullptr);
+      write_step<Form, T>(b, r, width, tail, w + row, m ? m + row : nullptr);
       if (v) v[at + r] = static_cast<T>(b.v[r]);
     }
   }

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "spiraltorch/backend/cpu/convert.h"
+#include "spiraltorch/backend/cpu/nest.h"
 #include "spiraltorch/backend/cpu/transpose.h"
 #include "spiraltorch/core/parallel.h"
 
@@ -57,7 +58,7 @@ void move_run(const void* from, int64_t x_stride, void* to, int64_t y_stride, in
 }
 
 struct Axis {
-  int64_t size, x, y;  // strides in elements
+  int64_t size = 1, x = 0, y = 0;  // strides in elements
 };
 
 struct Plan {
@@ -65,44 +66,25 @@ struct Plan {
   char* y;
   int64_t x_item, y_item;
   Conversion convert = nullptr;  // null where the types are the same
-  std::array<Axis, kMaxDims> axes{};
-  int count = 0;
-  int64_t total = 1;
-
-  Axis& axis(int i) { return axes[static_cast<size_t>(i)]; }
-  const Axis& axis(int i) const { return axes[static_cast<size_t>(i)]; }
-  const Axis& row() const { return axis(count - 1); }
+  Nest<2> outer = {};            // x and y; y's strides fall from the outermost loop to the innermost
+  Axis row = {};
 };
+
+Axis axis_of(int64_t size, const std::array<int64_t, 2>& strides) { return {size, strides[0], strides[1]}; }
 
 Plan make_plan(const In& x, const Out& y) {
   Plan plan{static_cast<const char*>(x.data), static_cast<char*>(y.data),
             static_cast<int64_t>(item_size(x.dtype)), static_cast<int64_t>(item_size(y.dtype))};
   if (x.dtype != y.dtype) plan.convert = conversion(x.dtype, y.dtype);
-  plan.total = numel_of(*y.sizes);
   const int missing = y.sizes->size() - x.sizes->size();  // leading dimensions of y that x lacks
-  for (int d = 0; d < y.sizes->size(); ++d) {
-    const int64_t size = (*y.sizes)[d];
-    if (size == 1) continue;
-    const int at = d - missing;
+  for (const int64_t axis : by_stride(*y.strides)) {
+    const int d = static_cast<int>(axis), at = d - missing;
     const bool broadcast = at < 0 || (*x.sizes)[at] == 1;
-    plan.axis(plan.count++) = {size, broadcast ? 0 : (*x.strides)[at], (*y.strides)[d]};
+    plan.outer.add((*y.sizes)[d], {broadcast ? 0 : (*x.strides)[at], (*y.strides)[d]});
   }
-  std::stable_sort(plan.axes.begin(), plan.axes.begin() + plan.count,
-                   [](const Axis& a, const Axis& b) { return a.y > b.y; });
-  int kept = 0;
-  for (int i = 0; i < plan.count; ++i) {
-    const Axis axis = plan.axis(i);
-    if (kept > 0) {
-      Axis& outer = plan.axis(kept - 1);
-      if (outer.x == axis.x * axis.size && outer.y == axis.y * axis.size) {
-        outer = {outer.size * axis.size, axis.x, axis.y};
-        continue;
-      }
-    }
-    plan.axis(kept++) = axis;
-  }
-  if (kept == 0) plan.axis(kept++) = {1, 1, 1};
-  plan.count = kept;
+  std::array<int64_t, 2> strides;
+  const int64_t size = plan.outer.pop(strides);
+  plan.row = axis_of(size, strides);
   return plan;
 }
 
@@ -133,50 +115,18 @@ void copy_row(const Plan& plan, const char* x, int64_t x_stride, char* y, int64_
   }
 }
 
-// Walks the first `count` axes of a plan in row-major order.
-class Odometer {
- public:
-  Odometer(const Plan& plan, int count, int64_t at) : plan_(plan), count_(count) {
-    for (int i = count - 1; i >= 0; --i) {
-      const Axis& axis = plan.axis(i);
-      index_[static_cast<size_t>(i)] = at % axis.size;
-      at /= axis.size;
-      move(axis, index_[static_cast<size_t>(i)]);
-    }
-  }
-  const char* x() const { return plan_.x + x_; }
-  char* y() const { return plan_.y + y_; }
-  void next() {
-    for (int i = count_ - 1; i >= 0; --i) {
-      const Axis& axis = plan_.axis(i);
-      move(axis, 1);
-      if (++index_[static_cast<size_t>(i)] < axis.size) return;
-      index_[static_cast<size_t>(i)] = 0;
-      move(axis, -axis.size);
-    }
-  }
-
- private:
-  void move(const Axis& axis, int64_t steps) {
-    x_ += steps * axis.x * plan_.x_item;
-    y_ += steps * axis.y * plan_.y_item;
-  }
-  const Plan& plan_;
-  const int count_;
-  int64_t x_ = 0, y_ = 0;
-  std::array<int64_t, kMaxDims> index_{};
-};
+const char* x_at(const Plan& plan, int64_t offset) { return plan.x + offset * plan.x_item; }
+char* y_at(const Plan& plan, int64_t offset) { return plan.y + offset * plan.y_item; }
 
 void copy_rows(const Plan& plan) {
-  const Axis row = plan.row();
+  const Axis row = plan.row;
   const int64_t grain = kGrainBytes / std::max(plan.x_item, plan.y_item);
-  parallel_for(plan.total, grain, [&](int64_t begin, int64_t end) {
-    Odometer at(plan, plan.count - 1, begin / row.size);
+  parallel_for(plan.outer.count() * row.size, grain, [&](int64_t begin, int64_t end) {
+    Position<2> at(plan.outer, begin / row.size);
     int64_t skip = begin % row.size;
     while (begin < end) {
       const int64_t n = std::min(row.size - skip, end - begin);
-      copy_row(plan, at.x() + skip * row.x * plan.x_item, row.x, at.y() + skip * row.y * plan.y_item, row.y,
-               n);
+      copy_row(plan, x_at(plan, at[0] + skip * row.x), row.x, y_at(plan, at[1] + skip * row.y), row.y, n);
       begin += n;
       skip = 0;
       at.next();
@@ -184,22 +134,22 @@ void copy_rows(const Plan& plan) {
   });
 }
 
-// The last two axes cross: x runs along the first of them (stride 1), y along the second.
-void copy_blocks(const Plan& plan) {
-  const Axis down = plan.axis(plan.count - 2), across = plan.row();
-  const bool stream = !plan.convert && plan.total * plan.y_item >= kStreamBytes;
+// x runs along `down`, one of y's outer loops that is taken out, and y along its rows.
+void copy_blocks(const Plan& plan, const Axis& down) {
+  const Axis across = plan.row;
+  const int64_t matrices = plan.outer.count();
+  const bool stream = !plan.convert && matrices * down.size * across.size * plan.y_item >= kStreamBytes;
   const int64_t side = plan.convert ? kConvertSide : kSide, height = stream ? kStreamRows : side;
   const int64_t tall = (down.size + height - 1) / height, wide = (across.size + side - 1) / side;
-  const int64_t matrices = plan.total / (down.size * across.size);
   const int64_t grain = kGrainBytes / (height * side * plan.y_item);
   parallel_for(matrices * tall * wide, std::max<int64_t>(grain, 1), [&](int64_t begin, int64_t end) {
     alignas(64) std::byte block[kConvertSide * kConvertSide * 8];
     for (int64_t i = begin; i < end; ++i) {
-      const Odometer at(plan, plan.count - 2, i / (tall * wide));
+      const Position<2> at(plan.outer, i / (tall * wide));
       const int64_t r = i / wide % tall * height, c = i % wide * side;
       const int64_t rows = std::min(height, down.size - r), cols = std::min(side, across.size - c);
-      const char* x = at.x() + (r * down.x + c * across.x) * plan.x_item;
-      char* y = at.y() + (r * down.y + c * across.y) * plan.y_item;
+      const char* x = x_at(plan, at[0] + r * down.x + c * across.x);
+      char* y = y_at(plan, at[1] + r * down.y + c * across.y);
       if (!plan.convert) {
         transpose_block(static_cast<size_t>(plan.x_item), x, across.x, y, down.y, rows, cols, stream);
         continue;
@@ -212,15 +162,13 @@ void copy_blocks(const Plan& plan) {
   });
 }
 
-// Whether x runs along another axis than y does. If so, that axis becomes the last but one.
-bool is_transposed(Plan& plan) {
-  if (plan.count < 2 || plan.row().y != 1 || plan.row().x <= 1) return false;
-  for (int i = 0; i < plan.count - 1; ++i) {
-    if (plan.axis(i).x != 1) continue;
-    std::rotate(plan.axes.begin() + i, plan.axes.begin() + i + 1, plan.axes.begin() + plan.count - 1);
-    return true;
+// The outer loop along which x runs, where it is another than y's; else -1.
+int transposed_loop(const Plan& plan) {
+  if (plan.row.y != 1 || plan.row.x <= 1) return -1;
+  for (int d = 0; d < plan.outer.depth(); ++d) {
+    if (plan.outer.strides(0)[d] == 1) return d;
   }
-  return false;
+  return -1;
 }
 
 }  // namespace
@@ -243,10 +191,12 @@ void move_items(size_t item, const void* x, int64_t x_stride, void* y, int64_t y
 }
 
 void copy(In x, Out y) {
+  if (numel_of(*y.sizes) == 0) return;
   Plan plan = make_plan(x, y);
-  if (plan.total == 0) return;
-  if (is_transposed(plan)) {
-    copy_blocks(plan);
+  if (const int d = transposed_loop(plan); d >= 0) {
+    std::array<int64_t, 2> strides;
+    const int64_t size = plan.outer.take(d, strides);
+    copy_blocks(plan, axis_of(size, strides));
   } else {
     copy_rows(plan);
   }

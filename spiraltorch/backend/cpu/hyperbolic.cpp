@@ -49,11 +49,12 @@ void RowOffsets::fill(int64_t begin, int64_t count, int64_t* offsets) const {
 namespace {
 
 void run(HyperbolicMap map, bool backward, const In& x, const HyperbolicRows& args) {
-  RowLoop loop = hyperbolic_points_loop(map, x.dtype, backward);
-  if (!loop) loop = hyperbolic_metric_loop(map, x.dtype, backward);
+  RowMap loops = hyperbolic_points_map(map, x.dtype, backward);
+  if (!loops.apply) loops = hyperbolic_metric_map(map, x.dtype, backward);
   int64_t rows = 1;
   for (int i = 0; i + 1 < x.sizes->size(); ++i) rows *= (*x.sizes)[i];
-  parallel_for(rows, row_grain(args.width), [&](int64_t begin, int64_t end) { loop(args, begin, end); });
+  parallel_for(rows, row_grain(args.width),
+               [&](int64_t begin, int64_t end) { run_hyperbolic_rows(loops, args, x.dtype, begin, end); });
 }
 
 HyperbolicRows rows_of(const In& x, const In& y, const In& v, const In& c, const In& s) {

@@ -52,15 +52,62 @@ struct HyperbolicRows {
   std::array<void*, 2> numbers = {};  // forward: the result; backward: dc (float64) and ds
 };
 
+/// The rows that a loop takes at once: their numbers stay in L1.
+inline constexpr int64_t kRowBlock = 32;
+inline constexpr int kMaxRows = 4, kMaxDots = 9, kMaxOuts = 3;
+
+/// A vector that a map reads beside its inputs: the sum of the first two, the second less the first, or the
+/// first and tau times the second.
+enum class Extra { none, sum, difference, step };
+/// An inner product of two vectors: inputs by their number, the extra one after them.
+struct Dot {
+  int a, b;
+};
+
+/// What is known of a block of rows between the sweeps over their elements. Array i of a field stands at
+/// i * kRowBlock.
+struct RowBlock {
+  alignas(64) double c[kRowBlock], root_c[kRowBlock], s[kRowBlock], g[kRowBlock];
+  alignas(64) double tau[kRowBlock], tau_gap[kRowBlock];
+  alignas(64) double dots[kMaxDots * kRowBlock];
+  alignas(64) double factors[kMaxOuts * (kMaxRows + 1) * kRowBlock];
+  alignas(64) double numbers[2 * kRowBlock];
+  const void* row[kMaxRows][kRowBlock];
+  double gap_floor, gap_limit;  // of the dtype: backend/ball.h
+  bool wants_c;                 // whether anybody reads the gradient of the curvature
+};
+/// The factors of output i.
+constexpr int64_t factors_of(int64_t i) { return i * (kMaxRows + 1) * kRowBlock; }
+
+/// Products of rows [0, count), count a multiple of the lanes: product i at to + i * kRowBlock.
+using DotLoop = void (*)(const RowBlock& b, int64_t count, int64_t width, double* to);
+/// Writes rows [0, count) of every output that is not null.
+using WriteLoop = void (*)(const RowBlock& b, int64_t count, int64_t width, void* const* out);
+/// The scalars of rows [0, count), count a multiple of the lanes.
+using ScalarLoop = void (*)(RowBlock& b, int64_t count);
+
+/// One direction of a map: what hyperbolic_rows.cpp must know to run it.
+struct RowMap {
+  int inputs = 0;
+  Extra extra = Extra::none;
+  int numbers = 0;        // written a row
+  bool gradient = false;  // whether numbers[0] is dc, a float64
+  int step_dot_count = 0, dot_count = 0, out_count = 0;
+  std::array<Dot, 2> step_dots = {};
+  std::array<Dot, kMaxDots> dots = {};
+  std::array<unsigned, kMaxOuts> outs = {};  // a bit for each vector
+  ScalarLoop step = nullptr, apply = nullptr;
+  DotLoop dot_rows = nullptr, step_dot_rows = nullptr;  // for the dtype of the call
+  WriteLoop write_rows = nullptr;
+};
+
+/// The map, without loops if it stands in the other file.
+RowMap hyperbolic_points_map(HyperbolicMap map, DType dtype, bool backward);
+RowMap hyperbolic_metric_map(HyperbolicMap map, DType dtype, bool backward);
+
 /// Computes rows [begin, end).
-using RowLoop = void (*)(const HyperbolicRows& args, int64_t begin, int64_t end);
-
-/// The rows that a loop takes at once; their numbers stay in L1.
-inline constexpr int64_t kRowBlock = 64;
-
-/// The loops for a map of a file, null if it stands in the other one.
-RowLoop hyperbolic_points_loop(HyperbolicMap map, DType dtype, bool backward);
-RowLoop hyperbolic_metric_loop(HyperbolicMap map, DType dtype, bool backward);
+void run_hyperbolic_rows(const RowMap& map, const HyperbolicRows& args, DType dtype, int64_t begin,
+                         int64_t end);
 
 /// The grain of parallel loops over rows of this width.
 inline int64_t row_grain(int64_t width) { return 65536 / (width + 32) + kRowBlock; }

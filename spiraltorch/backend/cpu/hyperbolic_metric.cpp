@@ -21,9 +21,8 @@ struct Dist {
   static constexpr bool kGradient = false;
   static constexpr std::array<Dot, 3> kDots = {{{X, X}, {Y, Y}, {W, W}}};
   static constexpr std::array<unsigned, 0> kOut = {};
-  template <class T>
   static HWY_INLINE void apply(Lanes& r) {
-    r.number[0] = distance(r.c, r.root_c, gap<T>(r.c, r.dot[0]), gap<T>(r.c, r.dot[1]), r.dot[2]);
+    r.number[0] = distance(r.c, r.root_c, r.gap(r.dot[0]), r.gap(r.dot[1]), r.dot[2]);
   }
 };
 struct DistGrad {
@@ -33,9 +32,8 @@ struct DistGrad {
   static constexpr bool kGradient = true;
   static constexpr std::array<Dot, 3> kDots = Dist::kDots;
   static constexpr std::array<unsigned, 2> kOut = {bit(X) | bit(W), bit(Y) | bit(W)};
-  template <class T>
   static HWY_INLINE void apply(Lanes& r) {
-    const V xx = r.dot[0], yy = r.dot[1], a = gap<T>(r.c, xx), b = gap<T>(r.c, yy);
+    const V xx = r.dot[0], yy = r.dot[1], a = r.gap(xx), b = r.gap(yy);
     const DistanceGrad d = distance_grad(r.c, r.root_c, a, b, r.dot[2]);
     const V w = hn::Mul(r.g, d.w);
     r.factor[0][X] = hn::Mul(r.g, d.x);
@@ -55,10 +53,9 @@ struct Dist0 {
   static constexpr bool kGradient = false;
   static constexpr std::array<Dot, 1> kDots = {{{X, X}}};
   static constexpr std::array<unsigned, 0> kOut = {};
-  template <class T>
   static HWY_INLINE void apply(Lanes& r) {
     const V xx = r.dot[0];
-    r.number[0] = hn::Mul(twice(hn::Sqrt(xx)), atanhc(hn::Mul(r.c, xx), gap<T>(r.c, xx)).value);
+    r.number[0] = hn::Mul(twice(hn::Sqrt(xx)), atanhc(hn::Mul(r.c, xx), r.gap(xx)).value);
   }
 };
 struct Dist0Grad {
@@ -68,15 +65,17 @@ struct Dist0Grad {
   static constexpr bool kGradient = true;
   static constexpr std::array<Dot, 1> kDots = Dist0::kDots;
   static constexpr std::array<unsigned, 1> kOut = {bit(X)};
-  template <class T>
   static HWY_INLINE void apply(Lanes& r) {
-    const V xx = r.dot[0], norm = hn::Sqrt(xx), a = gap<T>(r.c, xx);
+    const V xx = r.dot[0], norm = hn::Sqrt(xx), a = r.gap(xx);
     const V slope = hn::Div(twice(r.g), hn::Mul(a, norm));
     r.factor[0][X] = hn::IfThenZeroElse(hn::Eq(norm, hn::Zero(Row())), slope);
     r.number[0] = hn::Mul(twice(r.g), product(norm, xx, atanhc(hn::Mul(r.c, xx), a).slope));
   }
 };
 
+HWY_INLINE TransportTerms transport_terms(const Lanes& r, V xx, V yy, V ww, V vx, V vw) {
+  return transport_of_gaps(r.c, r.gap(xx), r.gap(yy), xx, hn::Mul(r.c, ww), vx, vw);
+}
 struct Transport {
   enum { X, Y, U, W };  // U is the vector that moves
   static constexpr int kInputs = 3, kNumbers = 0;
@@ -84,9 +83,8 @@ struct Transport {
   static constexpr bool kGradient = false;
   static constexpr std::array<Dot, 5> kDots = {{{X, X}, {Y, Y}, {W, W}, {U, X}, {U, W}}};
   static constexpr std::array<unsigned, 1> kOut = {bit(X) | bit(U) | bit(W)};
-  template <class T>
   static HWY_INLINE void apply(Lanes& r) {
-    const TransportTerms t = transport_terms<T>(r.c, r.dot[0], r.dot[1], r.dot[2], r.dot[3], r.dot[4]);
+    const TransportTerms t = transport_terms(r, r.dot[0], r.dot[1], r.dot[2], r.dot[3], r.dot[4]);
     r.factor[0][U] = t.rho;
     r.factor[0][W] = hn::Mul(t.eta, t.alpha);
     r.factor[0][X] = hn::Mul(t.eta, t.gamma);
@@ -101,11 +99,10 @@ struct TransportGrad {
       {{X, X}, {Y, Y}, {W, W}, {U, X}, {U, W}, {G, X}, {G, W}, {G, U}}};
   static constexpr std::array<unsigned, 3> kOut = {
       bit(X) | bit(U) | bit(G) | bit(W), bit(Y) | bit(U) | bit(G) | bit(W), bit(X) | bit(G) | bit(W)};
-  template <class T>
   static HWY_INLINE void apply(Lanes& r) {
     const V c = r.c, xx = r.dot[0], yy = r.dot[1], ww = r.dot[2], vx = r.dot[3], vw = r.dot[4];
     const V gx = r.dot[5], gw = r.dot[6], gv = r.dot[7];
-    const TransportTerms t = transport_terms<T>(c, xx, yy, ww, vx, vw);
+    const TransportTerms t = transport_terms(r, xx, yy, ww, vx, vw);
     const V d_alpha = hn::Mul(t.eta, gw), d_gamma = hn::Mul(t.eta, gx);
     const V turned = hn::Div(hn::MulAdd(t.alpha, gw, hn::Mul(t.gamma, gx)), t.m);
     const V d_rho = hn::Add(gv, twice(turned)), d_m = hn::Neg(hn::Mul(t.eta, turned));
@@ -144,10 +141,7 @@ struct Scaled {
   static constexpr bool kGradient = false;
   static constexpr std::array<Dot, 1> kDots = {{{X, X}}};
   static constexpr std::array<unsigned, 1> kOut = {bit(U)};
-  template <class T>
-  static HWY_INLINE void apply(Lanes& r) {
-    r.factor[0][U] = Scale::value(gap<T>(r.c, r.dot[0]));
-  }
+  static HWY_INLINE void apply(Lanes& r) { r.factor[0][U] = Scale::value(r.gap(r.dot[0])); }
 };
 template <class Scale>
 struct ScaledGrad {
@@ -157,9 +151,8 @@ struct ScaledGrad {
   static constexpr bool kGradient = true;
   static constexpr std::array<Dot, 2> kDots = {{{X, X}, {G, U}}};
   static constexpr std::array<unsigned, 2> kOut = {bit(X), bit(G)};
-  template <class T>
   static HWY_INLINE void apply(Lanes& r) {
-    const V a = gap<T>(r.c, r.dot[0]);
+    const V a = r.gap(r.dot[0]);
     const V d_a = hn::Mul(Scale::slope(a), r.dot[1]);
     r.factor[1][G] = Scale::value(a);
     r.factor[0][X] = hn::Mul(hn::Mul(constant(-2), r.c), d_a);
@@ -187,10 +180,7 @@ struct Lambda {
   static constexpr bool kGradient = false;
   static constexpr std::array<Dot, 1> kDots = Dist0::kDots;
   static constexpr std::array<unsigned, 0> kOut = {};
-  template <class T>
-  static HWY_INLINE void apply(Lanes& r) {
-    r.number[0] = hn::Div(constant(2), gap<T>(r.c, r.dot[0]));
-  }
+  static HWY_INLINE void apply(Lanes& r) { r.number[0] = hn::Div(constant(2), r.gap(r.dot[0])); }
 };
 struct LambdaGrad {
   enum { X };
@@ -199,9 +189,8 @@ struct LambdaGrad {
   static constexpr bool kGradient = true;
   static constexpr std::array<Dot, 1> kDots = Dist0::kDots;
   static constexpr std::array<unsigned, 1> kOut = {bit(X)};
-  template <class T>
   static HWY_INLINE void apply(Lanes& r) {
-    const V t = hn::Div(twice(r.g), square(gap<T>(r.c, r.dot[0])));
+    const V t = hn::Div(twice(r.g), square(r.gap(r.dot[0])));
     r.factor[0][X] = twice(hn::Mul(t, r.c));
     r.number[0] = hn::Mul(t, r.dot[0]);
   }
@@ -215,9 +204,8 @@ struct Inner {
   static constexpr bool kGradient = false;
   static constexpr std::array<Dot, 2> kDots = {{{X, X}, {U, Y}}};
   static constexpr std::array<unsigned, 0> kOut = {};
-  template <class T>
   static HWY_INLINE void apply(Lanes& r) {
-    r.number[0] = hn::Div(hn::Mul(constant(4), r.dot[1]), square(gap<T>(r.c, r.dot[0])));
+    r.number[0] = hn::Div(hn::Mul(constant(4), r.dot[1]), square(r.gap(r.dot[0])));
   }
 };
 struct InnerGrad {
@@ -227,9 +215,8 @@ struct InnerGrad {
   static constexpr bool kGradient = true;
   static constexpr std::array<Dot, 2> kDots = Inner::kDots;
   static constexpr std::array<unsigned, 3> kOut = {bit(X), bit(Y), bit(U)};
-  template <class T>
   static HWY_INLINE void apply(Lanes& r) {
-    const V a = gap<T>(r.c, r.dot[0]);
+    const V a = r.gap(r.dot[0]);
     const V scale = hn::Div(hn::Mul(constant(4), r.g), square(a));
     const V t = hn::Div(hn::Mul(twice(scale), r.dot[1]), a);  // minus the gradient of A
     r.factor[1][Y] = r.factor[2][U] = scale;
@@ -238,15 +225,9 @@ struct InnerGrad {
   }
 };
 
-// A point beyond gap ball_gap<T> comes back to it along its radius; others stay bit for bit.
-template <class T>
-HWY_INLINE hn::Mask<Row> is_outside(V q) {
-  return hn::Gt(q, constant(1 - ball_gap<T>()));
-}
-template <class T>
-HWY_INLINE V to_limit(V q) {
-  return hn::Sqrt(hn::Div(constant(1 - ball_gap<T>()), q));
-}
+// A point beyond the least gap comes back to it along its radius; others stay bit for bit.
+HWY_INLINE hn::Mask<Row> is_outside(const Lanes& r, V q) { return hn::Gt(q, hn::Sub(constant(1), r.limit)); }
+HWY_INLINE V to_limit(const Lanes& r, V q) { return hn::Sqrt(hn::Div(hn::Sub(constant(1), r.limit), q)); }
 struct Project {
   enum { X };
   static constexpr int kInputs = 1, kNumbers = 0;
@@ -254,10 +235,9 @@ struct Project {
   static constexpr bool kGradient = false;
   static constexpr std::array<Dot, 1> kDots = Dist0::kDots;
   static constexpr std::array<unsigned, 1> kOut = {bit(X)};
-  template <class T>
   static HWY_INLINE void apply(Lanes& r) {
     const V q = hn::Mul(r.c, r.dot[0]);
-    r.factor[0][X] = hn::IfThenElse(is_outside<T>(q), to_limit<T>(q), constant(1));
+    r.factor[0][X] = hn::IfThenElse(is_outside(r, q), to_limit(r, q), constant(1));
   }
 };
 struct ProjectGrad {
@@ -267,10 +247,9 @@ struct ProjectGrad {
   static constexpr bool kGradient = true;
   static constexpr std::array<Dot, 2> kDots = {{{X, X}, {G, X}}};
   static constexpr std::array<unsigned, 1> kOut = {bit(X) | bit(G)};
-  template <class T>
   static HWY_INLINE void apply(Lanes& r) {
-    const V q = hn::Mul(r.c, r.dot[0]), f = to_limit<T>(q);
-    const auto outside = is_outside<T>(q);
+    const V q = hn::Mul(r.c, r.dot[0]), f = to_limit(r, q);
+    const auto outside = is_outside(r, q);
     const V along = hn::Mul(f, r.dot[1]);
     r.factor[0][G] = hn::IfThenElse(outside, f, constant(1));
     r.factor[0][X] = hn::IfThenElseZero(outside, hn::Neg(hn::Div(along, r.dot[0])));
@@ -278,28 +257,28 @@ struct ProjectGrad {
   }
 };
 
-RowLoop metric_loop(HyperbolicMap map, DType dtype, bool backward) {
+RowMap metric_map(HyperbolicMap map, DType dtype, bool backward) {
   switch (map) {
     case HyperbolicMap::dist:
-      return pick_rows<Dist, DistGrad>(dtype, backward);
+      return pick_map<Dist, DistGrad>(dtype, backward);
     case HyperbolicMap::dist0:
-      return pick_rows<Dist0, Dist0Grad>(dtype, backward);
+      return pick_map<Dist0, Dist0Grad>(dtype, backward);
     case HyperbolicMap::transport:
-      return pick_rows<Transport, TransportGrad>(dtype, backward);
+      return pick_map<Transport, TransportGrad>(dtype, backward);
     case HyperbolicMap::transport0:
-      return pick_rows<Scaled<FromOrigin>, ScaledGrad<FromOrigin>>(dtype, backward);
+      return pick_map<Scaled<FromOrigin>, ScaledGrad<FromOrigin>>(dtype, backward);
     case HyperbolicMap::transport0_back:
-      return pick_rows<Scaled<ToOrigin>, ScaledGrad<ToOrigin>>(dtype, backward);
+      return pick_map<Scaled<ToOrigin>, ScaledGrad<ToOrigin>>(dtype, backward);
     case HyperbolicMap::egrad2rgrad:
-      return pick_rows<Scaled<InverseMetric>, ScaledGrad<InverseMetric>>(dtype, backward);
+      return pick_map<Scaled<InverseMetric>, ScaledGrad<InverseMetric>>(dtype, backward);
     case HyperbolicMap::lambda_x:
-      return pick_rows<Lambda, LambdaGrad>(dtype, backward);
+      return pick_map<Lambda, LambdaGrad>(dtype, backward);
     case HyperbolicMap::inner:
-      return pick_rows<Inner, InnerGrad>(dtype, backward);
+      return pick_map<Inner, InnerGrad>(dtype, backward);
     case HyperbolicMap::project:
-      return pick_rows<Project, ProjectGrad>(dtype, backward);
+      return pick_map<Project, ProjectGrad>(dtype, backward);
     default:
-      return nullptr;
+      return {};
   }
 }
 
@@ -309,11 +288,11 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace st::cpu {
 namespace {
-HWY_EXPORT(metric_loop);
+HWY_EXPORT(metric_map);
 }
 
-RowLoop hyperbolic_metric_loop(HyperbolicMap map, DType dtype, bool backward) {
-  return HWY_DYNAMIC_DISPATCH(metric_loop)(map, dtype, backward);
+RowMap hyperbolic_metric_map(HyperbolicMap map, DType dtype, bool backward) {
+  return HWY_DYNAMIC_DISPATCH(metric_map)(map, dtype, backward);
 }
 
 }  // namespace st::cpu

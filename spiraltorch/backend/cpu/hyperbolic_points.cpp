@@ -20,11 +20,11 @@ struct MobiusAdd {
   static constexpr int kInputs = 2, kNumbers = 0;
   static constexpr Extra kExtra = Extra::sum;
   static constexpr bool kGradient = false;
-  static constexpr std::array<Dot, 3> kDots = {{{X, X}, {Y, Y}, {W, W}}};
+  static constexpr std::array<Dot, 4> kDots = {{{X, X}, {Y, Y}, {W, W}, {X, W}}};
   static constexpr std::array<unsigned, 1> kOut = {bit(X) | bit(W)};
-  template <class T>
   static HWY_INLINE void apply(Lanes& r) {
-    const MobiusSum z = mobius_sum<T>(r.c, gap<T>(r.c, r.dot[0]), gap<T>(r.c, r.dot[1]), r.dot[2]);
+    const MobiusSum z =
+        mobius_sum(r.c, r.gap(r.dot[0]), r.gap(r.dot[1]), r.dot[0], r.dot[2], r.dot[3], r.limit);
     r.factor[0][X] = z.x;
     r.factor[0][W] = z.w;
   }
@@ -36,11 +36,9 @@ struct MobiusAddGrad {
   static constexpr bool kGradient = true;
   static constexpr std::array<Dot, 5> kDots = {{{X, X}, {Y, Y}, {W, W}, {G, X}, {G, W}}};
   static constexpr std::array<unsigned, 2> kOut = {bit(X) | bit(G) | bit(W), bit(Y) | bit(G) | bit(W)};
-  template <class T>
   static HWY_INLINE void apply(Lanes& r) {
     const V xx = r.dot[0], yy = r.dot[1];
-    const MobiusSumGrad m =
-        mobius_sum_grad(r.c, gap<T>(r.c, xx), gap<T>(r.c, yy), r.dot[2], r.dot[3], r.dot[4]);
+    const MobiusSumGrad m = mobius_sum_grad(r.c, r.gap(xx), r.gap(yy), r.dot[2], r.dot[3], r.dot[4]);
     r.factor[0][G] = hn::Add(m.gw, m.gx);
     r.factor[0][W] = r.factor[1][W] = m.ww;
     r.factor[1][G] = m.gw;
@@ -57,18 +55,16 @@ struct Expmap {
   static constexpr Extra kExtra = Extra::step;
   static constexpr bool kGradient = false;
   static constexpr std::array<Dot, 2> kStepDots = {{{X, X}, {Y, Y}}};
-  static constexpr std::array<Dot, 1> kDots = {{{W, W}}};
+  static constexpr std::array<Dot, 2> kDots = {{{W, W}, {X, W}}};
   static constexpr std::array<unsigned, 1> kOut = {bit(X) | bit(W)};
-  template <class T>
-  static HWY_INLINE V step(V c, V xx, V vv, V& tau_gap) {
-    const ExpStep u = exp_step<T>(c, gap<T>(c, xx), vv);
-    tau_gap = u.b;
-    return u.tau;
+  static HWY_INLINE void step(Lanes& r) {
+    const ExpStep u = exp_step(r.c, r.gap(r.dot[2]), r.dot[3], r.floor);
+    r.tau = u.tau;
+    r.tau_gap = u.b;
   }
-  template <class T>
   static HWY_INLINE void apply(Lanes& r) {
-    const V a = gap<T>(r.c, r.dot[1]);
-    const MobiusSum z = mobius_sum<T>(r.c, a, r.tau_gap, r.dot[0]);
+    const V xx = r.dot[2];
+    const MobiusSum z = mobius_sum(r.c, r.gap(xx), r.tau_gap, xx, r.dot[0], r.dot[1], r.limit);
     r.factor[0][X] = z.x;
     r.factor[0][W] = z.w;
   }
@@ -81,14 +77,14 @@ struct ExpmapGrad {
   static constexpr std::array<Dot, 2> kStepDots = Expmap::kStepDots;
   static constexpr std::array<Dot, 5> kDots = {{{W, W}, {G, X}, {G, W}, {G, Y}, {W, Y}}};
   static constexpr std::array<unsigned, 2> kOut = {bit(X) | bit(G) | bit(W), bit(Y) | bit(G) | bit(W)};
-  template <class T>
-  static HWY_INLINE V step(V c, V xx, V vv, V& tau_gap) {
-    return Expmap::step<T>(c, xx, vv, tau_gap);
+  static HWY_INLINE void step(Lanes& r) {
+    const ExpStep u = exp_step(r.c, r.gap(r.dot[5]), r.dot[6], r.floor);
+    r.tau = u.tau;
+    r.tau_gap = u.b;
   }
-  template <class T>
   static HWY_INLINE void apply(Lanes& r) {
-    const V xx = r.dot[5], vv = r.dot[6], a = gap<T>(r.c, xx);
-    const ExpStep u = exp_step<T>(r.c, a, vv);
+    const V xx = r.dot[5], vv = r.dot[6], a = r.gap(xx);
+    const ExpStep u = exp_step(r.c, a, vv, r.floor);
     const MobiusSumGrad m = mobius_sum_grad(r.c, a, u.b, r.dot[0], r.dot[1], r.dot[2]);
     const V d_tau = hn::MulAdd(m.gw, r.dot[3], hn::Mul(m.ww, r.dot[4]));  // <p, v>
     // T' / A moves tau with q; the gap of tau v is sech^2 sqrt q, with derivative -T sech^2
@@ -124,11 +120,10 @@ struct Logmap {
   static constexpr int kInputs = 2, kNumbers = 0;
   static constexpr Extra kExtra = Extra::difference;
   static constexpr bool kGradient = false;
-  static constexpr std::array<Dot, 3> kDots = MobiusAdd::kDots;
+  static constexpr std::array<Dot, 3> kDots = {{{X, X}, {Y, Y}, {W, W}}};
   static constexpr std::array<unsigned, 1> kOut = {bit(X) | bit(W)};
-  template <class T>
   static HWY_INLINE void apply(Lanes& r) {
-    const V a = gap<T>(r.c, r.dot[0]), b = gap<T>(r.c, r.dot[1]), ww = r.dot[2];
+    const V a = r.gap(r.dot[0]), b = r.gap(r.dot[1]), ww = r.dot[2];
     const LogFactor l = log_factor(r.c, a, b, ww);
     const V f = hn::Mul(l.h, l.per_b);
     r.factor[0][W] = hn::Mul(f, a);
@@ -142,10 +137,9 @@ struct LogmapGrad {
   static constexpr bool kGradient = true;
   static constexpr std::array<Dot, 5> kDots = MobiusAddGrad::kDots;
   static constexpr std::array<unsigned, 2> kOut = {bit(X) | bit(G) | bit(W), bit(Y) | bit(G) | bit(W)};
-  template <class T>
   static HWY_INLINE void apply(Lanes& r) {
     const V c = r.c, xx = r.dot[0], yy = r.dot[1], ww = r.dot[2], gx = r.dot[3], gw = r.dot[4];
-    const V a = gap<T>(c, xx), b = gap<T>(c, yy), one = constant(1);
+    const V a = r.gap(xx), b = r.gap(yy), one = constant(1);
     const LogFactor l = log_factor(c, a, b, ww);
     const V f = hn::Mul(l.h, l.per_b), cw = hn::Mul(c, ww);
     // K = H + delta H' = (1 + H) / (2 (1 + delta)): the sums below in which H and delta H' would cancel
@@ -176,10 +170,7 @@ struct Radial {
   static constexpr bool kGradient = false;
   static constexpr std::array<Dot, 1> kDots = {{{X, X}}};
   static constexpr std::array<unsigned, 1> kOut = {bit(X)};
-  template <class T>
-  static HWY_INLINE void apply(Lanes& r) {
-    r.factor[0][X] = Factor::template value<T>(r.c, r.dot[0], r.s);
-  }
+  static HWY_INLINE void apply(Lanes& r) { r.factor[0][X] = Factor::value(r); }
 };
 template <class Factor>
 struct RadialGrad {
@@ -189,10 +180,9 @@ struct RadialGrad {
   static constexpr bool kGradient = true;
   static constexpr std::array<Dot, 2> kDots = {{{X, X}, {G, X}}};
   static constexpr std::array<unsigned, 1> kOut = {bit(X) | bit(G)};
-  template <class T>
   static HWY_INLINE void apply(Lanes& r) {
     V f, slope, by_s;
-    Factor::template gradient<T>(r.c, r.dot[0], r.s, f, slope, by_s);
+    Factor::gradient(r, f, slope, by_s);
     const V t = hn::Mul(slope, r.dot[1]);
     r.factor[0][G] = f;
     r.factor[0][X] = product(constant(2), r.c, t);
@@ -202,42 +192,34 @@ struct RadialGrad {
 };
 
 struct Expmap0 {  // tanh(z) / z, z = sqrt c |v|; the length of the result stays inside the ball
-  template <class T>
-  static HWY_INLINE V value(V c, V vv, V /*s*/) {
-    const Tanhc t = tanhc(hn::Mul(c, vv));
-    return hn::Mul(t.value, keep_inside<T>(t.sech2));
+  static HWY_INLINE V value(const Lanes& r) {
+    const Tanhc t = tanhc(hn::Mul(r.c, r.dot[0]));
+    return hn::Mul(t.value, keep_inside(t.sech2, r.limit));
   }
-  template <class T>
-  static HWY_INLINE void gradient(V c, V vv, V /*s*/, V& f, V& slope, V& by_s) {
-    const Tanhc t = tanhc(hn::Mul(c, vv));
+  static HWY_INLINE void gradient(const Lanes& r, V& f, V& slope, V& by_s) {
+    const Tanhc t = tanhc(hn::Mul(r.c, r.dot[0]));
     f = t.value;
     slope = t.slope;
     by_s = hn::Zero(Row());
   }
 };
 struct Logmap0 {  // atanh(z) / z
-  template <class T>
-  static HWY_INLINE V value(V c, V yy, V /*s*/) {
-    return atanhc(hn::Mul(c, yy), gap<T>(c, yy)).value;
-  }
-  template <class T>
-  static HWY_INLINE void gradient(V c, V yy, V /*s*/, V& f, V& slope, V& by_s) {
-    const Atanhc l = atanhc(hn::Mul(c, yy), gap<T>(c, yy));
+  static HWY_INLINE V value(const Lanes& r) { return atanhc(hn::Mul(r.c, r.dot[0]), r.gap(r.dot[0])).value; }
+  static HWY_INLINE void gradient(const Lanes& r, V& f, V& slope, V& by_s) {
+    const Atanhc l = atanhc(hn::Mul(r.c, r.dot[0]), r.gap(r.dot[0]));
     f = l.value;
     slope = l.slope;
     by_s = hn::Zero(Row());
   }
 };
 struct MobiusScalarMul {  // tanh(s atanh z) / z = s L(q) T(m), m = s^2 q L^2
-  template <class T>
-  static HWY_INLINE V value(V c, V xx, V s) {
-    const V q = hn::Mul(c, xx), l = atanhc(q, gap<T>(c, xx)).value;
-    const Tanhc t = tanhc(hn::Mul(q, square(hn::Mul(s, l))));
-    return hn::Mul(product(s, l, t.value), keep_inside<T>(t.sech2));
+  static HWY_INLINE V value(const Lanes& r) {
+    const V q = hn::Mul(r.c, r.dot[0]), l = atanhc(q, r.gap(r.dot[0])).value;
+    const Tanhc t = tanhc(hn::Mul(q, square(hn::Mul(r.s, l))));
+    return hn::Mul(product(r.s, l, t.value), keep_inside(t.sech2, r.limit));
   }
-  template <class T>
-  static HWY_INLINE void gradient(V c, V xx, V s, V& f, V& slope, V& by_s) {
-    const V q = hn::Mul(c, xx), gap_x = gap<T>(c, xx);
+  static HWY_INLINE void gradient(const Lanes& r, V& f, V& slope, V& by_s) {
+    const V s = r.s, q = hn::Mul(r.c, r.dot[0]), gap_x = r.gap(r.dot[0]);
     const Atanhc l = atanhc(q, gap_x);
     const V sl = hn::Mul(s, l.value);
     const Tanhc t = tanhc(hn::Mul(q, square(sl)));
@@ -249,22 +231,22 @@ struct MobiusScalarMul {  // tanh(s atanh z) / z = s L(q) T(m), m = s^2 q L^2
   }
 };
 
-RowLoop points_loop(HyperbolicMap map, DType dtype, bool backward) {
+RowMap points_map(HyperbolicMap map, DType dtype, bool backward) {
   switch (map) {
     case HyperbolicMap::mobius_add:
-      return pick_rows<MobiusAdd, MobiusAddGrad>(dtype, backward);
+      return pick_map<MobiusAdd, MobiusAddGrad>(dtype, backward);
     case HyperbolicMap::mobius_scalar_mul:
-      return pick_rows<Radial<MobiusScalarMul>, RadialGrad<MobiusScalarMul>>(dtype, backward);
+      return pick_map<Radial<MobiusScalarMul>, RadialGrad<MobiusScalarMul>>(dtype, backward);
     case HyperbolicMap::expmap:
-      return pick_rows<Expmap, ExpmapGrad>(dtype, backward);
+      return pick_map<Expmap, ExpmapGrad>(dtype, backward);
     case HyperbolicMap::logmap:
-      return pick_rows<Logmap, LogmapGrad>(dtype, backward);
+      return pick_map<Logmap, LogmapGrad>(dtype, backward);
     case HyperbolicMap::expmap0:
-      return pick_rows<Radial<Expmap0>, RadialGrad<Expmap0>>(dtype, backward);
+      return pick_map<Radial<Expmap0>, RadialGrad<Expmap0>>(dtype, backward);
     case HyperbolicMap::logmap0:
-      return pick_rows<Radial<Logmap0>, RadialGrad<Logmap0>>(dtype, backward);
+      return pick_map<Radial<Logmap0>, RadialGrad<Logmap0>>(dtype, backward);
     default:
-      return nullptr;
+      return {};
   }
 }
 
@@ -274,11 +256,11 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace st::cpu {
 namespace {
-HWY_EXPORT(points_loop);
+HWY_EXPORT(points_map);
 }
 
-RowLoop hyperbolic_points_loop(HyperbolicMap map, DType dtype, bool backward) {
-  return HWY_DYNAMIC_DISPATCH(points_loop)(map, dtype, backward);
+RowMap hyperbolic_points_map(HyperbolicMap map, DType dtype, bool backward) {
+  return HWY_DYNAMIC_DISPATCH(points_map)(map, dtype, backward);
 }
 
 }  // namespace st::cpu

@@ -13,7 +13,7 @@
 //     static constexpr std::array<unsigned, 1> kOut = {...};   // a bit for each vector
 //     static constexpr int kNumbers = 0;                       // numbers written a row
 //     static constexpr bool kGradient = false;                 // whether numbers[0] is dc, a float64
-//     template <class T> static void apply(Lanes& r);          // reads c, s, g, dot; writes factor, number
+//     static void apply(Lanes& r);                             // reads c, s, g, dot; writes factor, number
 //   };
 #if defined(SPIRALTORCH_BACKEND_CPU_HYPERBOLIC_ROWS_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef SPIRALTORCH_BACKEND_CPU_HYPERBOLIC_ROWS_INL_H_
@@ -35,19 +35,19 @@
 HWY_BEFORE_NAMESPACE();
 namespace st::cpu::HWY_NAMESPACE {
 
-enum class Extra { none, sum, difference, step };
-struct Dot {
-  int a, b;
-};
 constexpr unsigned bit(int vector) { return 1u << vector; }
 
-// What Map::apply sees of a vector of rows.
+// What the scalars of a map see of a vector of rows.
 struct Lanes {
   V c, root_c, s, g, tau, tau_gap;  // root_c = sqrt c; tau_gap: what step says of tau b
+  V floor, limit;                   // gap_floor and ball_gap of the dtype
   bool wants_c;                     // whether number[0] of a gradient will be read
-  V dot[9];
-  V factor[3][5];
+  V dot[kMaxDots];
+  V factor[kMaxOuts][kMaxRows + 1];
   V number[2];
+
+  // 1 - c|x|^2 of a stored point
+  HWY_INLINE V gap(V xx) const { return st::cpu::HWY_NAMESPACE::gap(c, xx, floor); }
 };
 
 // --- elements of a row as float64 ---
@@ -146,7 +146,7 @@ HWY_INLINE V sums_of_rows(const double* sums) {
 
 // --- one row ---
 // The vectors of a row at one place: the inputs that kMask names, then w.
-template <Extra kExtra, int kInputs, unsigned kMask, bool kTail, class T, size_t... I>
+template <Extra kExtra, size_t kInputs, unsigned kMask, bool kTail, class T, size_t... I>
 HWY_INLINE void load_vectors(const T* const* row, int64_t j, const Tail<T>& tail, V tau, V* e,
                              std::index_sequence<I...>) {
   ((e[I] = (kMask >> I & 1) ? load_some<kTail>(row[I] + j, tail) : hn::Zero(Row())), ...);
@@ -155,7 +155,7 @@ HWY_INLINE void load_vectors(const T* const* row, int64_t j, const Tail<T>& tail
   if constexpr (kExtra == Extra::step) e[kInputs] = hn::MulAdd(tau, e[1], e[0]);
 }
 
-template <const auto& kDots, size_t... I>
+template <std::array kDots, size_t... I>
 HWY_INLINE void add_products(const V* e, V* sum, std::index_sequence<I...>) {
   ((sum[I] = hn::MulAdd(e[kDots[I].a], e[kDots[I].b], sum[I])), ...);
 }
@@ -166,16 +166,12 @@ HWY_INLINE void clear(V* sum, std::index_sequence<I...>) {
 }
 
 // The lanes of the products of kDots, product i at to + i * kLanes * kLanes.
-template <const auto& kDots, size_t... I>
-HWY_INLINE void store_sums(const V* sum, double* to, std::index_sequence<I...>) {
-  (hn::Store(sum[I], Row(), to + I * kLanes * kLanes), ...);
-}
-template <const auto& kDots, Extra kExtra, int kInputs, class T>
-HWY_INLINE void dot_row(const T* const* row, int64_t width, const Tail<T>& tail, double tau, double* to) {
+template <std::array kDots, Extra kExtra, size_t kInputs, class T, size_t... I>
+HWY_INLINE void dot_row(const T* const* row, int64_t width, const Tail<T>& tail, double tau, double* to,
+                        std::index_sequence<I...> dots) {
   constexpr auto inputs = std::make_index_sequence<kInputs>();
-  constexpr auto dots = std::make_index_sequence<kDots.size()>();
   const V t = constant(tau);
-  V sum[kDots.size()], e[kInputs + 1];
+  V sum[sizeof...(I)], e[kInputs + 1];
   clear(sum, dots);
   int64_t j = 0;
   for (; j + kLanes <= width; j += kLanes) {
@@ -186,20 +182,30 @@ HWY_INLINE void dot_row(const T* const* row, int64_t width, const Tail<T>& tail,
     load_vectors<kExtra, kInputs, ~0u, true>(row, j, tail, t, e, inputs);
     add_products<kDots>(e, sum, dots);
   }
-  store_sums<kDots>(sum, to, dots);
+  (hn::Store(sum[I], Row(), to + static_cast<int64_t>(I) * kLanes * kLanes), ...);
 }
 
-// to[i * kRowBlock + r] = product i of row r, for `count` rows rounded up to whole vectors of rows.
-template <const auto& kDots, Extra kExtra, int kInputs, class Rows, class T>
-HWY_INLINE void dot_rows(const Rows& row, int64_t count, int64_t width, const Tail<T>& tail,
-                         const double* tau, double* to) {
-  HWY_ALIGN double sums[kDots.size() * kLanes * kLanes];
+template <size_t... I, class T>
+HWY_INLINE void rows_at(const RowBlock& b, int64_t r, const T** row, std::index_sequence<I...>) {
+  ((row[I] = static_cast<const T*>(b.row[I][r])), ...);
+}
+
+// One function a set of products, however many maps use it: inlined into each it would take minutes to
+// compile.
+template <std::array kDots, Extra kExtra, size_t kInputs, class T>
+HWY_NOINLINE void dot_rows(const RowBlock& b, int64_t count, int64_t width, double* to) {
+  constexpr int64_t kSize = kLanes * kLanes;
+  HWY_ALIGN double sums[kDots.size() * kSize];
+  const Tail<T> tail = tail_of<T>(width);
+  const T* row[kInputs];
   for (int64_t r = 0; r < count; r += kLanes) {
     for (int64_t i = 0; i < kLanes; ++i) {
-      dot_row<kDots, kExtra, kInputs>(row[r + i], width, tail, tau[r + i], sums + i * kLanes);
+      rows_at(b, r + i, row, std::make_index_sequence<kInputs>());
+      dot_row<kDots, kExtra, kInputs>(row, width, tail, b.tau[r + i], sums + i * kLanes,
+                                      std::make_index_sequence<kDots.size()>());
     }
     for (size_t i = 0; i < kDots.size(); ++i) {
-      hn::Store(sums_of_rows(sums + i * kLanes * kLanes), Row(), to + i * kRowBlock + r);
+      hn::Store(sums_of_rows(sums + i * kSize), Row(), to + i * kRowBlock + r);
     }
   }
 }
@@ -218,181 +224,137 @@ HWY_INLINE void load_factors(const double* from, V* factor, std::index_sequence<
   ((factor[I] = (kMask >> I & 1) ? constant(from[I * kRowBlock]) : hn::Zero(Row())), ...);
 }
 
-// --- a block of rows ---
-template <class Map>
-constexpr bool kHasStep = Map::kExtra == Extra::step;
-
-template <class Map, class T>
-struct RowBuffers {
-  static constexpr size_t kOuts = Map::kOut.size();
-  static constexpr size_t kStride = (Map::kInputs + 1) * kRowBlock;  // between the factors of outputs
-  HWY_ALIGN double c[kRowBlock], root_c[kRowBlock], s[kRowBlock], g[kRowBlock], tau[kRowBlock],
-      tau_gap[kRowBlock];
-  HWY_ALIGN double dots[Map::kDots.size() * kRowBlock];
-  HWY_ALIGN double first_dots[2 * kRowBlock];  // of Map::kStepDots
-  HWY_ALIGN double factors[(kOuts ? kOuts : 1) * kStride];
-  HWY_ALIGN double numbers[2 * kRowBlock];
-  const T* row[kRowBlock][Map::kInputs];
-};
-
-// Sweep 3 for one row: every output from one reading of the inputs.
-template <class Map, class T, size_t... O>
+// Every output of one row from one reading of the inputs.
+template <std::array kOut, Extra kExtra, size_t kInputs, class T, size_t... O>
 HWY_INLINE void write_row(const T* const* row, int64_t width, const Tail<T>& tail, double tau,
                           const double* factors, T* const* out, std::index_sequence<O...>) {
-  constexpr auto inputs = std::make_index_sequence<Map::kInputs>();
-  constexpr auto vectors = std::make_index_sequence<Map::kInputs + 1>();
-  constexpr unsigned kUsed = (Map::kOut[O] | ...);
-  constexpr unsigned kNeeded = kUsed | (kUsed >> Map::kInputs & 1 ? 3u : 0u);
+  constexpr auto inputs = std::make_index_sequence<kInputs>();
+  constexpr auto vectors = std::make_index_sequence<kInputs + 1>();
+  constexpr unsigned kUsed = (kOut[O] | ...);
+  constexpr unsigned kNeeded = kUsed | (kUsed >> kInputs & 1 ? 3u : 0u);
   const V t = constant(tau);
-  V e[Map::kInputs + 1], factor[sizeof...(O)][Map::kInputs + 1];
-  (load_factors<Map::kOut[O]>(factors + O * RowBuffers<Map, T>::kStride, factor[O], vectors), ...);
+  V e[kInputs + 1], factor[sizeof...(O)][kInputs + 1];
+  (load_factors<kOut[O]>(factors + factors_of(O), factor[O], vectors), ...);
   int64_t j = 0;
   for (; j + kLanes <= width; j += kLanes) {
-    load_vectors<Map::kExtra, Map::kInputs, kNeeded, false>(row, j, tail, t, e, inputs);
-    ((out[O] ? store_row(combine<Map::kOut[O]>(e, factor[O], vectors), out[O] + j) : void()), ...);
+    load_vectors<kExtra, kInputs, kNeeded, false>(row, j, tail, t, e, inputs);
+    ((out[O] ? store_row(combine<kOut[O]>(e, factor[O], vectors), out[O] + j) : void()), ...);
   }
   if (j < width) {
-    load_vectors<Map::kExtra, Map::kInputs, kNeeded, true>(row, j, tail, t, e, inputs);
-    ((out[O] ? tail.store(combine<Map::kOut[O]>(e, factor[O], vectors), out[O] + j) : void()), ...);
+    load_vectors<kExtra, kInputs, kNeeded, true>(row, j, tail, t, e, inputs);
+    ((out[O] ? tail.store(combine<kOut[O]>(e, factor[O], vectors), out[O] + j) : void()), ...);
   }
 }
 
-template <class Map, class T, size_t... O>
-HWY_INLINE void write_rows(const HyperbolicRows& args, const RowBuffers<Map, T>& b, int64_t begin,
-                           int64_t count, const Tail<T>& tail, std::index_sequence<O...> outs) {
-  T* out[] = {(args.out[O] ? static_cast<T*>(args.out[O]) + begin * args.width : nullptr)...};
-  bool any = false;
-  ((any |= out[O] != nullptr), ...);
-  if (!any) return;
+template <std::array kOut, Extra kExtra, size_t kInputs, class T>
+HWY_NOINLINE void write_rows(const RowBlock& b, int64_t count, int64_t width, void* const* to) {
+  const Tail<T> tail = tail_of<T>(width);
+  const T* row[kInputs];
+  T* out[kOut.size()];
+  for (size_t i = 0; i < kOut.size(); ++i) out[i] = static_cast<T*>(to[i]);
   for (int64_t r = 0; r < count; ++r) {
-    write_row<Map, T>(b.row[r], args.width, tail, kHasStep<Map> ? b.tau[r] : 0.0, b.factors + r, out, outs);
-    ((out[O] += out[O] ? args.width : 0), ...);
+    rows_at(b, r, row, std::make_index_sequence<kInputs>());
+    write_row<kOut, kExtra, kInputs>(row, width, tail, b.tau[r], b.factors + r, out,
+                                     std::make_index_sequence<kOut.size()>());
+    for (size_t i = 0; i < kOut.size(); ++i) out[i] += out[i] ? width : 0;
   }
 }
 
+// --- scalars ---
 template <unsigned kMask, size_t... I>
 HWY_INLINE void store_factors(const V* factor, double* to, std::index_sequence<I...>) {
   const auto store = [](V v, double* p) HWY_ATTR { hn::Store(v, Row(), p); };
   (((kMask >> I & 1) ? store(factor[I], to + I * kRowBlock) : void()), ...);
 }
 
-// Sweep 2 for one vector of rows, from row r on.
-template <class Map, class T, size_t... I, size_t... O>
-HWY_INLINE void apply_lanes(RowBuffers<Map, T>& b, int64_t r, bool wants_c, std::index_sequence<I...>,
-                            std::index_sequence<O...>) {
+template <size_t... I>
+HWY_INLINE void load_dots(const double* from, V* dot, std::index_sequence<I...>) {
+  ((dot[I] = hn::Load(Row(), from + I * kRowBlock)), ...);
+}
+
+// A step map has its two first products behind the others.
+template <class Map>
+constexpr size_t kAllDots = Map::kDots.size() + (Map::kExtra == Extra::step ? 2 : 0);
+
+template <class Map>
+HWY_INLINE void load_lanes(const RowBlock& b, int64_t r, Lanes& lanes) {
   const Row d;
-  Lanes lanes;
   lanes.c = hn::Load(d, b.c + r);
   lanes.root_c = hn::Load(d, b.root_c + r);
-  lanes.wants_c = wants_c;
   lanes.s = hn::Load(d, b.s + r);
   lanes.g = hn::Load(d, b.g + r);
-  ((lanes.dot[I] = hn::Load(d, b.dots + I * kRowBlock + r)), ...);
-  if constexpr (kHasStep<Map>) {
+  lanes.floor = constant(b.gap_floor);
+  lanes.limit = constant(b.gap_limit);
+  lanes.wants_c = b.wants_c;
+}
+
+template <class Map>
+void step_scalars(RowBlock& b, int64_t count) {
+  constexpr size_t kFirst = Map::kDots.size();
+  const Row d;
+  for (int64_t r = 0; r < count; r += kLanes) {
+    Lanes lanes;
+    load_lanes<Map>(b, r, lanes);
+    load_dots(b.dots + kFirst * kRowBlock + r, lanes.dot + kFirst, std::make_index_sequence<2>());
+    Map::step(lanes);
+    hn::Store(lanes.tau, d, b.tau + r);
+    hn::Store(lanes.tau_gap, d, b.tau_gap + r);
+  }
+}
+
+template <class Map, size_t... O>
+HWY_INLINE void apply_lanes(RowBlock& b, int64_t r, std::index_sequence<O...>) {
+  const Row d;
+  Lanes lanes;
+  load_lanes<Map>(b, r, lanes);
+  load_dots(b.dots + r, lanes.dot, std::make_index_sequence<kAllDots<Map>>());
+  if constexpr (Map::kExtra == Extra::step) {
     lanes.tau = hn::Load(d, b.tau + r);
     lanes.tau_gap = hn::Load(d, b.tau_gap + r);
-    lanes.dot[sizeof...(I)] = hn::Load(d, b.first_dots + r);
-    lanes.dot[sizeof...(I) + 1] = hn::Load(d, b.first_dots + kRowBlock + r);
   }
-  Map::template apply<T>(lanes);
-  ((store_factors<Map::kOut[O]>(lanes.factor[O], b.factors + O * RowBuffers<Map, T>::kStride + r,
-                                std::make_index_sequence<Map::kInputs + 1>())),
+  Map::apply(lanes);
+  (store_factors<Map::kOut[O]>(lanes.factor[O], b.factors + factors_of(O) + r,
+                               std::make_index_sequence<Map::kInputs + 1>()),
    ...);
   if constexpr (Map::kNumbers > 0) hn::Store(lanes.number[0], d, b.numbers + r);
   if constexpr (Map::kNumbers > 1) hn::Store(lanes.number[1], d, b.numbers + kRowBlock + r);
 }
 
-// The numbers of `count` rows as float64; the rest of the block repeats the last one, so that idle lanes are
-// harmless.
-template <class T>
-HWY_INLINE void load_numbers_of(const RowSource& source, int64_t begin, int64_t count, double* to) {
-  const T* p = static_cast<const T*>(source.data);
-  if (source.offsets.stride() == 1) {
-    for (int64_t i = 0; i < count; ++i) to[i] = static_cast<double>(p[begin + i]);
-  } else {
-    int64_t offsets[kRowBlock];
-    source.offsets.fill(begin, count, offsets);
-    for (int64_t i = 0; i < count; ++i) to[i] = static_cast<double>(p[offsets[i]]);
-  }
-  for (int64_t i = count; i < kRowBlock; ++i) to[i] = to[count - 1];
-}
-HWY_INLINE void load_numbers(const RowSource& source, int64_t begin, int64_t count, double* to) {
-  if (source.dtype == DType::float32) {
-    load_numbers_of<float>(source, begin, count, to);
-  } else {
-    load_numbers_of<double>(source, begin, count, to);
+template <class Map>
+void apply_scalars(RowBlock& b, int64_t count) {
+  for (int64_t r = 0; r < count; r += kLanes) {
+    apply_lanes<Map>(b, r, std::make_index_sequence<Map::kOut.size()>());
   }
 }
 
-template <class T>
-HWY_INLINE void store_numbers(const double* from, int64_t begin, int64_t count, void* to) {
-  if (!to) return;
-  T* p = static_cast<T*>(to) + begin;
-  for (int64_t i = 0; i < count; ++i) p[i] = static_cast<T>(from[i]);
-}
-
+// --- the description of a map ---
 template <class Map, class T>
-void run_rows(const HyperbolicRows& args, int64_t begin, int64_t end) {
-  if (begin == end) return;
-  constexpr auto dots = std::make_index_sequence<Map::kDots.size()>();
-  constexpr auto outs = std::make_index_sequence<Map::kOut.size()>();
-  const Row d;
-  const Tail<T> tail = tail_of<T>(args.width);
-  RowBuffers<Map, T> b;
-  std::fill(b.s, b.s + kRowBlock, 0.0);
-  std::fill(b.g, b.g + kRowBlock, 0.0);
-  std::fill(b.tau, b.tau + kRowBlock, 0.0);
-  const bool one_c = args.c.offsets.is_one();
-  if (one_c) {
-    const double c = *static_cast<const double*>(args.c.data);
-    std::fill(b.c, b.c + kRowBlock, c);
-    std::fill(b.root_c, b.root_c + kRowBlock, std::sqrt(c));
+RowMap map_for() {
+  RowMap m;
+  m.inputs = Map::kInputs;
+  m.extra = Map::kExtra;
+  m.numbers = Map::kNumbers;
+  m.gradient = Map::kGradient;
+  m.dot_count = static_cast<int>(Map::kDots.size());
+  std::copy(Map::kDots.begin(), Map::kDots.end(), m.dots.begin());
+  m.out_count = static_cast<int>(Map::kOut.size());
+  std::copy(Map::kOut.begin(), Map::kOut.end(), m.outs.begin());
+  m.apply = apply_scalars<Map>;
+  m.dot_rows = dot_rows<Map::kDots, Map::kExtra, Map::kInputs, T>;
+  if constexpr (Map::kExtra == Extra::step) {
+    m.step_dot_count = static_cast<int>(Map::kStepDots.size());
+    m.step_dots = Map::kStepDots;
+    m.step = step_scalars<Map>;
+    m.step_dot_rows = dot_rows<Map::kStepDots, Extra::none, 2, T>;
   }
-  for (int64_t at = begin; at < end; at += kRowBlock) {
-    const int64_t count = std::min(kRowBlock, end - at), whole = (count + kLanes - 1) / kLanes * kLanes;
-    if (!one_c) {
-      load_numbers(args.c, at, count, b.c);
-      for (int64_t r = 0; r < whole; r += kLanes) hn::Store(hn::Sqrt(hn::Load(d, b.c + r)), d, b.root_c + r);
-    }
-    if (args.s.data) load_numbers(args.s, at, count, b.s);
-    if (args.g.data) load_numbers(args.g, at, count, b.g);
-    for (size_t i = 0; i < Map::kInputs; ++i) {
-      const RowSource& source = args.rows[i];
-      const T* data = static_cast<const T*>(source.data);
-      if (const int64_t stride = source.offsets.stride(); stride >= 0) {
-        for (int64_t r = 0; r < count; ++r) b.row[r][i] = data + (at + r) * stride;
-      } else {
-        int64_t offsets[kRowBlock];
-        source.offsets.fill(at, count, offsets);
-        for (int64_t r = 0; r < count; ++r) b.row[r][i] = data + offsets[r];
-      }
-      for (int64_t r = count; r < whole; ++r) b.row[r][i] = b.row[count - 1][i];
-    }
-    if constexpr (kHasStep<Map>) {
-      dot_rows<Map::kStepDots, Extra::none, 2>(b.row, whole, args.width, tail, b.tau, b.first_dots);
-      for (int64_t r = 0; r < whole; r += kLanes) {
-        V tau_gap;
-        const V tau = Map::template step<T>(hn::Load(d, b.c + r), hn::Load(d, b.first_dots + r),
-                                            hn::Load(d, b.first_dots + kRowBlock + r), tau_gap);
-        hn::Store(tau, d, b.tau + r);
-        hn::Store(tau_gap, d, b.tau_gap + r);
-      }
-    }
-    dot_rows<Map::kDots, Map::kExtra, Map::kInputs>(b.row, whole, args.width, tail, b.tau, b.dots);
-    for (int64_t r = 0; r < whole; r += kLanes)
-      apply_lanes<Map, T>(b, r, args.numbers[0] != nullptr, dots, outs);
-    if constexpr (Map::kOut.size() > 0) write_rows<Map, T>(args, b, at, count, tail, outs);
-    if constexpr (Map::kNumbers > 0) {
-      store_numbers<std::conditional_t<Map::kGradient, double, T>>(b.numbers, at, count, args.numbers[0]);
-    }
-    if constexpr (Map::kNumbers > 1) store_numbers<T>(b.numbers + kRowBlock, at, count, args.numbers[1]);
-  }
+  if constexpr (Map::kOut.size() > 0) m.write_rows = write_rows<Map::kOut, Map::kExtra, Map::kInputs, T>;
+  return m;
 }
 
 template <class Forward, class Gradient>
-RowLoop pick_rows(DType dtype, bool backward) {
-  if (dtype == DType::float64) return backward ? run_rows<Gradient, double> : run_rows<Forward, double>;
-  return backward ? run_rows<Gradient, float> : run_rows<Forward, float>;
+RowMap pick_map(DType dtype, bool backward) {
+  if (dtype == DType::float64) return backward ? map_for<Gradient, double>() : map_for<Forward, double>();
+  return backward ? map_for<Gradient, float>() : map_for<Forward, float>();
 }
 
 }  // namespace st::cpu::HWY_NAMESPACE

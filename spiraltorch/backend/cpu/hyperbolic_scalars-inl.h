@@ -27,19 +27,19 @@ HWY_INLINE V product(V a, V b, V c) { return hn::Mul(hn::Mul(a, b), c); }
 
 // 1 - c|x|^2, at least gap_floor: points on the boundary or beyond keep finite values and gradients. NaN
 // stays.
+HWY_INLINE V gap(V c, V xx, V floor) { return hn::Max(floor, hn::NegMulAdd(c, xx, constant(1))); }
 template <class T>
 HWY_INLINE V gap(V c, V xx) {
-  return hn::Max(constant(gap_floor<T>()), hn::NegMulAdd(c, xx, constant(1)));
+  return gap(c, xx, constant(gap_floor<T>()));
 }
 
-// The factor that brings a point with this gap back to gap T's limit, 1 inside. NaN stays.
-template <class T>
-HWY_INLINE V keep_inside(V gap_of_point) {
+// The factor that brings a point with this gap back to the least gap of its dtype (the limit), 1 inside. NaN
+// stays.
+HWY_INLINE V keep_inside(V gap_of_point, V limit) {
   const V one = constant(1);
-  const auto outside = hn::Lt(gap_of_point, constant(ball_gap<T>()));
+  const auto outside = hn::Lt(gap_of_point, limit);
   if (HWY_LIKELY(hn::AllFalse(Row(), outside))) return one;
-  return hn::IfThenElse(outside, hn::Sqrt(hn::Div(constant(1 - ball_gap<T>()), hn::Sub(one, gap_of_point))),
-                        one);
+  return hn::IfThenElse(outside, hn::Sqrt(hn::Div(hn::Sub(one, limit), hn::Sub(one, gap_of_point))), one);
 }
 
 // Below this square the derivatives come from their series.
@@ -108,17 +108,24 @@ HWY_INLINE Asinhc asinhc(V q) {
   return {value, hn::IfThenElse(hn::Lt(q, constant(kSeries)), series, direct), asinh, u, per_root};
 }
 
-// x (+) y = (A w + c|w|^2 x) / M with w = x + y, A and B the gaps of x and y, M = A B + c|w|^2: the factors
-// of w and x, with the result kept inside the ball.
+// The point of_w w + of_x x, whose gap is known, kept inside the ball. A sum of all but opposite points near
+// the boundary is less exact than its gap, so what will be stored counts as well.
 struct MobiusSum {
   V w, x;
 };
-template <class T>
-HWY_INLINE MobiusSum mobius_sum(V c, V a, V b, V ww) {
+HWY_INLINE MobiusSum kept_sum(V c, V of_w, V of_x, V gap_z, V xx, V ww, V xw, V limit) {
+  const V mixed = hn::MulAdd(hn::Add(of_w, of_w), xw, hn::Mul(of_x, xx));
+  const V square_z = hn::MulAdd(hn::Mul(of_w, of_w), ww, hn::Mul(of_x, mixed));
+  const V inside = keep_inside(hn::Min(gap_z, hn::NegMulAdd(c, square_z, constant(1))), limit);
+  return {hn::Mul(of_w, inside), hn::Mul(of_x, inside)};
+}
+
+// x (+) y = (A w + c|w|^2 x) / M with w = x + y, A and B the gaps of x and y, M = A B + c|w|^2: the factors
+// of w and x, with the result kept inside the ball.
+HWY_INLINE MobiusSum mobius_sum(V c, V a, V b, V xx, V ww, V xw, V limit) {
   const V ab = hn::Mul(a, b), cw = hn::Mul(c, ww);
   const V inverse = hn::Div(constant(1), hn::Add(ab, cw));
-  const V scale = hn::Mul(inverse, keep_inside<T>(hn::Mul(ab, inverse)));
-  return {hn::Mul(a, scale), hn::Mul(cw, scale)};
+  return kept_sum(c, hn::Mul(a, inverse), hn::Mul(cw, inverse), hn::Mul(ab, inverse), xx, ww, xw, limit);
 }
 
 // Its gradient: with g the gradient of the sum, the vector along w is p = gw g + ww w; x has p + gx g as
@@ -141,12 +148,11 @@ struct ExpStep {
   V tau, per_a, q, b;
   Tanhc t;
 };
-template <class T>
-HWY_INLINE ExpStep exp_step(V c, V a, V vv) {
+HWY_INLINE ExpStep exp_step(V c, V a, V vv, V floor) {
   const V per_a = hn::Div(constant(1), a);
   const V q = product(c, vv, square(per_a));
   const Tanhc t = tanhc(q);
-  return {hn::Mul(t.value, per_a), per_a, q, hn::Max(constant(gap_floor<T>()), t.sech2), t};
+  return {hn::Mul(t.value, per_a), per_a, q, hn::Max(floor, t.sech2), t};
 }
 
 // Transport of v from x to y: (B / A) gyr[y, -x] v = rho v + eta (alpha w + gamma x), w = y - x,
@@ -168,11 +174,6 @@ HWY_INLINE TransportTerms transport_of_gaps(V c, V a, V b, V xx, V cw, V vx, V v
   t.gamma = hn::Mul(c, hn::NegMulAdd(t.cw, vx, hn::Mul(t.a, vw)));
   return t;
 }
-template <class T>
-HWY_INLINE TransportTerms transport_terms(V c, V xx, V yy, V ww, V vx, V vw) {
-  return transport_of_gaps(c, gap<T>(c, xx), gap<T>(c, yy), xx, hn::Mul(c, ww), vx, vw);
-}
-
 // d = (2 / sqrt c) asinh sqrt delta, delta = c|w|^2 / (A B), w = y - x: exactly 0 for equal points.
 // root_c = sqrt c is the same for many rows.
 HWY_INLINE V distance(V c, V root_c, V a, V b, V ww) {

@@ -9,6 +9,7 @@
 #include <type_traits>
 
 #include "spiraltorch/backend/cpu/copy.h"
+#include "spiraltorch/backend/cpu/nest.h"
 #include "spiraltorch/core/check.h"
 #include "spiraltorch/core/parallel.h"
 
@@ -18,6 +19,9 @@ namespace {
 constexpr int64_t kGrain = 16384;  // elements that make another thread worth waking
 constexpr int64_t kColumns = 32;   // of a row that make a thread's share: two cache lines of float
 
+// The operands of a walk.
+enum : int { kIndex, kPicked, kOther };
+
 struct Axis {
   int64_t size;
   int64_t index;   // strides in elements: of the index,
@@ -25,74 +29,38 @@ struct Axis {
   int64_t other;   // of the tensor that has the index's shape
 };
 
-// The index's shape, merged: `dim` stays alone. The last axis is a row.
+// The index's shape, merged, with the dimension of the index alone.
 struct Walk {
-  std::array<Axis, kMaxDims + 1> axes{};
-  int count = 0;
-  int dim = 0;          // where the dimension of the index is among the axes
-  int64_t leading = 1;  // elements of the axes before it
-  int64_t rows = 1;     // elements of all axes but the last
-  int64_t step = 0;     // the picked tensor's stride along the dimension
+  Nest<3> outer;
+  Axis row{};
+  bool row_is_dim = false;
+  int64_t leading = 1;  // elements of the dimensions before that of the index
+  int64_t rows = 1;
+  int64_t step = 0;  // the picked tensor's stride along the dimension
   int64_t total = 1;
-
-  const Axis& axis(int i) const { return axes[static_cast<size_t>(i)]; }
-  const Axis& row() const { return axis(count - 1); }
 };
 
 Walk make_walk(int dim, const Dims& sizes, const Dims& index, const Dims& picked, const Dims& other) {
   Walk walk;
-  bool after_dim = false;  // the outer axis is the dimension itself
-  walk.step = picked.empty() ? 0 : picked[dim];
+  int depth_of_dim = 0;
   for (int d = 0; d < sizes.size(); ++d) {
-    walk.total *= sizes[d];
     if (d < dim) walk.leading *= sizes[d];
-    const Axis axis{sizes[d], index[d], d == dim ? 0 : picked[d], other[d]};
-    if (d != dim && axis.size == 1) continue;
-    Axis& outer = walk.axes[static_cast<size_t>(std::max(walk.count - 1, 0))];
-    const bool merges = walk.count > 0 && d != dim && !after_dim && outer.index == axis.index * axis.size &&
-                        outer.picked == axis.picked * axis.size && outer.other == axis.other * axis.size;
-    if (merges) {
-      outer = {outer.size * axis.size, axis.index, axis.picked, axis.other};
-      continue;
+    if (d == dim) {
+      depth_of_dim = walk.outer.depth();
+      walk.step = picked[d];
+      walk.outer.add_apart(sizes[d], {index[d], 0, other[d]});
+    } else {
+      walk.outer.add(sizes[d], {index[d], picked[d], other[d]});
     }
-    after_dim = d == dim;
-    if (after_dim) walk.dim = walk.count;
-    walk.axes[static_cast<size_t>(walk.count++)] = axis;
   }
-  if (sizes.empty()) walk.axes[static_cast<size_t>(walk.count++)] = {1, 0, 0, 0};
-  for (int i = 0; i < walk.count - 1; ++i) walk.rows *= walk.axis(i).size;
+  walk.row_is_dim = walk.outer.depth() <= depth_of_dim + 1;
+  std::array<int64_t, 3> strides;
+  walk.row.size = walk.outer.pop(strides);
+  walk.row = {walk.row.size, strides[kIndex], strides[kPicked], strides[kOther]};
+  walk.rows = walk.outer.count();
+  walk.total = walk.rows * walk.row.size;
   return walk;
 }
-
-// Where the rows of a walk begin, one after the other.
-class RowCursor {
- public:
-  RowCursor(const Walk& walk, int64_t row) : walk_(walk) {
-    for (int i = walk.count - 2; i >= 0; --i) {
-      at_[static_cast<size_t>(i)] = row % walk.axis(i).size;
-      row /= walk.axis(i).size;
-      move(walk.axis(i), at_[static_cast<size_t>(i)]);
-    }
-  }
-  void next() {
-    for (int i = walk_.count - 2; i >= 0; --i) {
-      move(walk_.axis(i), 1);
-      if (++at_[static_cast<size_t>(i)] < walk_.axis(i).size) return;
-      at_[static_cast<size_t>(i)] = 0;
-      move(walk_.axis(i), -walk_.axis(i).size);
-    }
-  }
-  int64_t index = 0, picked = 0, other = 0;
-
- private:
-  void move(const Axis& axis, int64_t steps) {
-    index += steps * axis.index;
-    picked += steps * axis.picked;
-    other += steps * axis.other;
-  }
-  const Walk& walk_;
-  std::array<int64_t, kMaxDims + 1> at_{};
-};
 
 template <class F>
 void visit_index(DType dtype, const F& f) {
@@ -117,12 +85,12 @@ void visit_item(size_t bytes, const F& f) {
 
 template <class T, class I>
 void gather_rows(const Walk& walk, const T* x, const I* index, T* y) {
-  const Axis row = walk.row();
+  const Axis row = walk.row;
   const int64_t grain = std::max<int64_t>(1, kGrain / std::max<int64_t>(row.size, 1));
-  const auto gather_piece = [&](const RowCursor& at, int64_t j, int64_t n) {
-    const T* from = x + at.picked + j * row.picked;
-    const I* positions = index + at.index + j * row.index;
-    T* to = y + at.other + j * row.other;
+  const auto gather_piece = [&](const Position<3>& at, int64_t j, int64_t n) {
+    const T* from = x + at[kPicked] + j * row.picked;
+    const I* positions = index + at[kIndex] + j * row.index;
+    T* to = y + at[kOther] + j * row.other;
     if (row.index == 0) {  // one index for the row
       return move_items(sizeof(T), from + *positions * walk.step, row.picked, to, row.other, n);
     }
@@ -131,12 +99,12 @@ void gather_rows(const Walk& walk, const T* x, const I* index, T* y) {
     }
   };
   if (walk.rows == 1) {
-    const RowCursor at(walk, 0);
+    const Position<3> at(walk.outer, 0);
     parallel_for(row.size, kGrain, [&](int64_t begin, int64_t end) { gather_piece(at, begin, end - begin); });
     return;
   }
   parallel_for(walk.rows, grain, [&](int64_t begin, int64_t end) {
-    RowCursor at(walk, begin);
+    Position<3> at(walk.outer, begin);
     for (int64_t r = begin; r < end; ++r, at.next()) gather_piece(at, 0, row.size);
   });
 }
@@ -173,16 +141,16 @@ struct Share {
 
 template <class T, class I>
 void add_share(const Walk& walk, T* y, const I* index, const T* x, T alpha, const Share& share) {
-  const Axis row = walk.row();
+  const Axis row = walk.row;
   const auto mine = [&](int64_t target) {
     return target >= share.first_target && target < share.last_target;
   };
-  RowCursor at(walk, share.first_row);
+  Position<3> at(walk.outer, share.first_row);
   for (int64_t r = share.first_row; r < share.last_row; ++r, at.next()) {
     const int64_t j = share.first_column, n = share.last_column - j;
-    const T* from = x + at.other + j * row.other;
-    const I* positions = index + at.index + j * row.index;
-    T* to = y + at.picked + j * row.picked;
+    const T* from = x + at[kOther] + j * row.other;
+    const I* positions = index + at[kIndex] + j * row.index;
+    T* to = y + at[kPicked] + j * row.picked;
     if (row.index == 0) {  // one index for the row
       const int64_t target = *positions;
       if (!mine(target)) continue;
@@ -207,7 +175,7 @@ void add_share(const Walk& walk, T* y, const I* index, const T* x, T alpha, cons
 
 template <class T, class I>
 void add_rows(const Walk& walk, int64_t targets, T* y, const I* index, const T* x, T alpha) {
-  const Share all{0, walk.rows, 0, walk.row().size, 0, targets};
+  const Share all{0, walk.rows, 0, walk.row.size, 0, targets};
   const auto run = [&](int64_t count, auto narrow_to) {
     const int64_t grain = std::max<int64_t>(1, kGrain * count / walk.total);
     parallel_for(count, grain, [&](int64_t begin, int64_t end) {
@@ -217,15 +185,14 @@ void add_rows(const Walk& walk, int64_t targets, T* y, const I* index, const T* 
     });
   };
   const int64_t threads = num_threads();
-  const bool row_is_dim = walk.dim == walk.count - 1;
   if (walk.leading >= threads) {
     const int64_t rows_each = walk.rows / walk.leading;
     run(walk.leading, [rows_each](Share& share, int64_t begin, int64_t end) {
       share.first_row = begin * rows_each;
       share.last_row = end * rows_each;
     });
-  } else if (!row_is_dim && walk.row().size >= kColumns * threads) {
-    run(walk.row().size, [](Share& share, int64_t begin, int64_t end) {
+  } else if (!walk.row_is_dim && walk.row.size >= kColumns * threads) {
+    run(walk.row.size, [](Share& share, int64_t begin, int64_t end) {
       share.first_column = begin;
       share.last_column = end;
     });
@@ -266,10 +233,10 @@ void check_index(const char* op, In index, int64_t low, int64_t high) {
   if (walk.total == 0) return;
   visit_index(index.dtype, [&](auto position) {
     using I = typename decltype(position)::type;
-    const Axis row = walk.row();
-    RowCursor at(walk, 0);
+    const Axis row = walk.row;
+    Position<3> at(walk.outer, 0);
     for (int64_t r = 0; r < walk.rows; ++r, at.next()) {
-      const I* positions = index.as<I>() + at.index;
+      const I* positions = index.as<I>() + at[kIndex];
       bool good = true;
       for (int64_t i = 0; i < row.size; ++i) {
         const int64_t value = positions[i * row.index];

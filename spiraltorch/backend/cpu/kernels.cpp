@@ -7,6 +7,7 @@
 #include "spiraltorch/backend/cpu/hyperbolic.h"
 #include "spiraltorch/backend/cpu/index.h"
 #include "spiraltorch/backend/cpu/loss.h"
+#include "spiraltorch/backend/cpu/lstm.h"
 #include "spiraltorch/backend/cpu/matmul.h"
 #include "spiraltorch/backend/cpu/norm.h"
 #include "spiraltorch/backend/cpu/optimizer.h"
@@ -73,6 +74,9 @@ Kernels make_kernels() {
   // products
   k.matmul.fn = matmul;
   k.linear.fn = linear;
+  // recurrence
+  k.lstm.fn = lstm;
+  k.lstm_backward.fn = lstm_backward;
   // optimisers
   k.sgd.fn = sgd;
   k.adam.fn = adam;

@@ -1,5 +1,6 @@
-// How kernels that reduce walk over tensors: a nest of merged dimensions, and positions in it. (Elementwise
-// kernels leave that to iterator.h, which also packs and converts blocks for the kernels here.)
+// How kernels walk over tensors whose dimensions matter to them (reductions, copies, indices): a nest of
+// merged dimensions, and positions in it. Elementwise kernels leave that to iterator.h, which also packs and
+// converts blocks for the kernels here.
 #pragma once
 
 #include <array>
@@ -19,7 +20,7 @@ class Nest {
   void add(int64_t size, const std::array<int64_t, K>& strides) {
     if (size == 1) return;
     const int last = sizes_.size() - 1;
-    bool merge = last >= 0;
+    bool merge = last > apart_;
     for (int k = 0; merge && k < K; ++k) merge = strides_[at(k)][last] == size * strides[at(k)];
     if (merge) {
       sizes_[last] *= size;
@@ -30,20 +31,31 @@ class Nest {
     }
   }
 
-  /// Takes the innermost loop out and returns its size, 1 when there is none.
-  int64_t pop(std::array<int64_t, K>& strides) {
-    strides.fill(0);
-    const int last = sizes_.size() - 1;
-    if (last < 0) return 1;
-    const int64_t size = sizes_[last];
+  /// Puts a loop inside that merges with none, whatever its size.
+  void add_apart(int64_t size, const std::array<int64_t, K>& strides) {
+    apart_ = sizes_.size();
+    sizes_.push_back(size);
+    for (int k = 0; k < K; ++k) strides_[at(k)].push_back(strides[at(k)]);
+  }
+
+  /// Takes loop d out and returns its size.
+  int64_t take(int d, std::array<int64_t, K>& strides) {
+    const int64_t size = sizes_[d];
     for (int k = 0; k < K; ++k) {
-      strides[at(k)] = strides_[at(k)][last];
-      strides_[at(k)].erase(last);
+      strides[at(k)] = strides_[at(k)][d];
+      strides_[at(k)].erase(d);
     }
-    sizes_.erase(last);
+    sizes_.erase(d);
     return size;
   }
 
+  /// Takes the innermost loop out and returns its size; 1, with strides 0, when there is none.
+  int64_t pop(std::array<int64_t, K>& strides) {
+    strides.fill(0);
+    return sizes_.empty() ? 1 : take(sizes_.size() - 1, strides);
+  }
+
+  int depth() const { return sizes_.size(); }
   int64_t count() const { return numel_of(sizes_); }
   const Dims& sizes() const { return sizes_; }
   const Dims& strides(int k) const { return strides_[at(k)]; }
@@ -52,6 +64,7 @@ class Nest {
   static constexpr size_t at(int k) { return static_cast<size_t>(k); }
   Dims sizes_;
   std::array<Dims, K> strides_;
+  int apart_ = -1;  // the loop that stays alone
 };
 
 /// One position of a Nest and the offsets of its operands there, in elements.

@@ -1,0 +1,163 @@
+// Runs a map of the Poincaré ball over rows, block by block: see hyperbolic_rows-inl.h. Nothing here depends
+// on which map it is.
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "spiraltorch/backend/cpu/hyperbolic_rows.cpp"
+#include "spiraltorch/backend/cpu/simd/targets.h"
+// clang-format off
+#include <hwy/foreach_target.h>  // compiles this file once for every target
+// clang-format on
+#include "spiraltorch/backend/cpu/hyperbolic_panel-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace st::cpu::HWY_NAMESPACE {
+
+// The numbers of `count` rows as float64; the rest of the block repeats the last one, so that idle lanes are
+// harmless.
+template <class T>
+void load_numbers_of(const RowSource& source, int64_t begin, int64_t count, double* to) {
+  const T* p = static_cast<const T*>(source.data);
+  if (source.offsets.stride() == 1) {
+    for (int64_t i = 0; i < count; ++i) to[i] = static_cast<double>(p[begin + i]);
+  } else {
+    int64_t offsets[kRowBlock];
+    source.offsets.fill(begin, count, offsets);
+    for (int64_t i = 0; i < count; ++i) to[i] = static_cast<double>(p[offsets[i]]);
+  }
+  for (int64_t i = count; i < kRowBlock; ++i) to[i] = to[count - 1];
+}
+void load_numbers(const RowSource& source, int64_t begin, int64_t count, double* to) {
+  source.dtype == DType::float32 ? load_numbers_of<float>(source, begin, count, to)
+                                 : load_numbers_of<double>(source, begin, count, to);
+}
+
+template <class T>
+void store_numbers(const double* from, int64_t begin, int64_t count, void* to) {
+  T* p = static_cast<T*>(to) + begin;
+  for (int64_t i = 0; i < count; ++i) p[i] = static_cast<T>(from[i]);
+}
+
+// Where rows [begin, begin + count) lie; the rest of the block repeats the last one.
+void load_rows(const RowSource& source, int64_t size, int64_t begin, int64_t count, const void** row) {
+  const char* data = static_cast<const char*>(source.data);
+  if (const int64_t stride = source.offsets.stride(); stride >= 0) {
+    const char* at = data + begin * stride * size;
+    for (int64_t r = 0; r < count; ++r, at += stride * size) row[r] = at;
+  } else {
+    int64_t offsets[kRowBlock];
+    source.offsets.fill(begin, count, offsets);
+    for (int64_t r = 0; r < count; ++r) row[r] = data + offsets[r] * size;
+  }
+  for (int64_t r = count; r < kRowBlock; ++r) row[r] = row[count - 1];
+}
+
+// Both forms of a block: the scalars of `whole` rows, the elements of `count` rows.
+void row_block(const RowMap& map, RowBlock& b, int64_t whole, int64_t count, int64_t width,
+               void* const* out) {
+  if (map.step) {
+    map.step_dot_rows(b, whole, width, b.dots + map.dot_count * kRowBlock);
+    map.step(b, whole);
+  }
+  map.dot_rows(b, whole, width, b.dots);
+  map.apply(b, whole);
+  if (map.write_rows) map.write_rows(b, count, width, out);
+}
+
+template <class T>
+void panel_block(const RowMap& map, RowBlock& b, int64_t whole, int64_t count, int64_t width,
+                 void* const* out, double* panels) {
+  const int64_t size = width * kRowBlock;
+  const auto panel = [&](int i) { return panels + i * size; };  // the extra vector after the inputs
+  for (int i = 0; i < map.inputs; ++i) load_panel<T>(b.row[i], whole, width, panel(i));
+  const auto dots = [&](const Dot* dot, int dot_count, double* to) {
+    for (int i = 0; i < dot_count; ++i) {
+      dot_panels(panel(dot[i].a), panel(dot[i].b), whole, width, to + i * kRowBlock);
+    }
+  };
+  if (map.step) {
+    dots(map.step_dots.data(), map.step_dot_count, b.dots + map.dot_count * kRowBlock);
+    map.step(b, whole);
+  }
+  if (map.extra != Extra::none) {
+    extra_panel(map.extra, panel(0), panel(1), b.tau, whole, width, panel(map.inputs));
+  }
+  dots(map.dots.data(), map.dot_count, b.dots);
+  map.apply(b, whole);
+  for (int o = 0; o < map.out_count; ++o) {
+    if (!out[o]) continue;
+    Term terms[kMaxRows + 1];
+    int used = 0;
+    for (int i = 0; i <= map.inputs; ++i) {
+      if (map.outs[static_cast<size_t>(o)] >> i & 1) {
+        terms[used++] = {b.factors + factors_of(o) + i * kRowBlock, panel(i)};
+      }
+    }
+    double* to = panels + (kMaxRows + 1) * size;
+    combine_panels(terms, used, whole, width, to);
+    store_panel<T>(to, count, width, out[o]);
+  }
+}
+
+void run_rows(const RowMap& map, const HyperbolicRows& args, DType dtype, int64_t begin, int64_t end) {
+  const Row d;
+  const bool is_double = dtype == DType::float64;
+  const int64_t size = is_double ? sizeof(double) : sizeof(float);
+  RowBlock b;
+  HWY_ALIGN double panels[(kMaxRows + 2) * kPanelWidth * kRowBlock];
+  std::fill(b.s, b.s + kRowBlock, 0.0);
+  std::fill(b.g, b.g + kRowBlock, 0.0);
+  std::fill(b.tau, b.tau + kRowBlock, 0.0);
+  b.gap_floor = is_double ? gap_floor<double>() : gap_floor<float>();
+  b.gap_limit = ball_gap(dtype);
+  b.wants_c = args.numbers[0] != nullptr;
+  const bool one_c = args.c.offsets.is_one();
+  if (one_c && begin < end) {
+    const double c = *static_cast<const double*>(args.c.data);
+    std::fill(b.c, b.c + kRowBlock, c);
+    std::fill(b.root_c, b.root_c + kRowBlock, std::sqrt(c));
+  }
+  for (int64_t at = begin; at < end; at += kRowBlock) {
+    const int64_t count = std::min(kRowBlock, end - at), whole = (count + kLanes - 1) / kLanes * kLanes;
+    if (!one_c) {
+      load_numbers(args.c, at, count, b.c);
+      for (int64_t r = 0; r < whole; r += kLanes) hn::Store(hn::Sqrt(hn::Load(d, b.c + r)), d, b.root_c + r);
+    }
+    if (args.s.data) load_numbers(args.s, at, count, b.s);
+    if (args.g.data) load_numbers(args.g, at, count, b.g);
+    for (int i = 0; i < map.inputs; ++i) {
+      load_rows(args.rows[static_cast<size_t>(i)], size, at, count, b.row[i]);
+    }
+    void* out[kMaxOuts];
+    for (size_t i = 0; i < kMaxOuts; ++i) {
+      out[i] = args.out[i] ? static_cast<char*>(args.out[i]) + at * args.width * size : nullptr;
+    }
+    if (args.width <= kPanelWidth) {
+      is_double ? panel_block<double>(map, b, whole, count, args.width, out, panels)
+                : panel_block<float>(map, b, whole, count, args.width, out, panels);
+    } else {
+      row_block(map, b, whole, count, args.width, out);
+    }
+    for (size_t i = 0; i < static_cast<size_t>(map.numbers); ++i) {
+      if (!args.numbers[i]) continue;
+      const double* from = b.numbers + i * kRowBlock;
+      is_double || (i == 0 && map.gradient) ? store_numbers<double>(from, at, count, args.numbers[i])
+                                            : store_numbers<float>(from, at, count, args.numbers[i]);
+    }
+  }
+}
+
+}  // namespace st::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace st::cpu {
+namespace {
+HWY_EXPORT(run_rows);
+}
+
+void run_hyperbolic_rows(const RowMap& map, const HyperbolicRows& args, DType dtype, int64_t begin,
+                         int64_t end) {
+  HWY_DYNAMIC_DISPATCH(run_rows)(map, args, dtype, begin, end);
+}
+
+}  // namespace st::cpu
+#endif

@@ -6,6 +6,7 @@
 #include "spiraltorch/core/modes.h"
 #include "spiraltorch/nn/init.h"
 #include "spiraltorch/nn/repr.h"
+#include "spiraltorch/ops/autocast.h"
 #include "spiraltorch/ops/copy.h"
 #include "spiraltorch/ops/creation.h"
 #include "spiraltorch/ops/dropout.h"
@@ -109,7 +110,7 @@ void Lstm::check_input(const Tensor& x, const LstmState& state) const {
   const int64_t steps = x.size(x.dim() == 3 && options_.batch_first ? 1 : 0);
   check<ShapeError>(steps >= 1, "Lstm: the sequence needs at least one step (x: {})", x.shape());
   const DType dtype = weights_[0].weight_ih.dtype();
-  check<DTypeError>(x.dtype() == dtype || autocast_dtype(),
+  check<DTypeError>(autocast_dtype_of(x.dtype()) == autocast_dtype_of(dtype),
                     "Lstm: x is {}, the weights are {}; convert one of them with to()", x.dtype(), dtype);
   if (!state.h.defined()) return;
   Shape expected = {options_.num_layers * directions()};

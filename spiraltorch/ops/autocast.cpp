@@ -9,10 +9,7 @@
 namespace st {
 namespace {
 
-bool takes_part(const Tensor& x) {
-  if (!x.defined() || !autocast_dtype()) return false;
-  return is_floating(x.dtype()) && x.dtype() != DType::float64 && x.dtype() != *autocast_dtype();
-}
+bool takes_part(const Tensor& x) { return x.defined() && autocast_dtype_of(x.dtype()) != x.dtype(); }
 
 // The cast of one view of a storage.
 struct KeptCast {
@@ -45,6 +42,11 @@ Tensor kept_cast(const Tensor& w, DType dtype) {
 }
 
 }  // namespace
+
+DType autocast_dtype_of(DType dtype) {
+  const bool takes_part = is_floating(dtype) && dtype != DType::float64;
+  return takes_part ? autocast_dtype().value_or(dtype) : dtype;
+}
 
 Tensor autocast(const Tensor& x) {
   if (!takes_part(x)) return x;

@@ -7,6 +7,9 @@
 
 namespace st {
 
+/// What autocast makes of this dtype: autocast_dtype(), or the same.
+DType autocast_dtype_of(DType dtype);
+
 /// For the operands of products: x in autocast_dtype() if autocast is on and x is floating-point, but not
 /// float64; else x itself. The cast of a leaf that requires a gradient is kept, as below.
 Tensor autocast(const Tensor& x);

@@ -24,13 +24,6 @@ enum Input { kX, kH0, kC0, kWeightIh, kWeightHh, kBiasIh, kBiasHh, kInputs };
 
 void check_lstm(const Tensor& x, const Tensor& h0, const Tensor& c0, const Tensor& weight_ih,
                 const Tensor& weight_hh, const Tensor& bias_ih, const Tensor& bias_hh) {
-  check_operands("lstm", {{"x", x},
-                          {"h0", h0, true},
-                          {"c0", c0, true},
-                          {"weight_ih", weight_ih},
-                          {"weight_hh", weight_hh},
-                          {"bias_ih", bias_ih, true},
-                          {"bias_hh", bias_hh, true}});
   check<ShapeError>(x.dim() == 3, "lstm: x is (steps, batch, in), three dimensions (x: {})", x.shape());
   check<ShapeError>(weight_hh.dim() == 2 && weight_hh.size(0) == 4 * weight_hh.size(1),
                     "lstm: weight_hh is (4 hidden, hidden), and is {}", weight_hh.shape());
@@ -147,9 +140,16 @@ Grads composed_gradients(const Backward& b, bool reverse) {
 LstmResult lstm(const Tensor& x_in, const Tensor& h0_in, const Tensor& c0_in, const Tensor& weight_ih_in,
                 const Tensor& weight_hh_in, const Tensor& bias_ih_in, const Tensor& bias_hh_in,
                 const LstmFuncOptions& options) {
-  const Tensor x = autocast(x_in), h0 = autocast(h0_in), c0 = autocast(c0_in);
-  const Tensor weight_ih = autocast_weight(weight_ih_in), weight_hh = autocast_weight(weight_hh_in);
-  const Tensor bias_ih = autocast_weight(bias_ih_in), bias_hh = autocast_weight(bias_hh_in);
+  check_operands("lstm", {{"x", x_in},
+                          {"h0", h0_in, true},
+                          {"c0", c0_in, true},
+                          {"weight_ih", weight_ih_in},
+                          {"weight_hh", weight_hh_in},
+                          {"bias_ih", bias_ih_in, true},
+                          {"bias_hh", bias_hh_in, true}});
+  const Tensor x = autocast(x_in), h0 = autocast(h0_in), c0 = autocast(c0_in),
+               weight_ih = autocast_weight(weight_ih_in), weight_hh = autocast_weight(weight_hh_in),
+               bias_ih = autocast_weight(bias_ih_in), bias_hh = autocast_weight(bias_hh_in);
   check_lstm(x, h0, c0, weight_ih, weight_hh, bias_ih, bias_hh);
   const bool reverse = options.reverse;
   const int64_t steps = x.size(0), batch = x.size(1), hidden = weight_hh.size(1);
@@ -166,12 +166,10 @@ LstmResult lstm(const Tensor& x_in, const Tensor& h0_in, const Tensor& c0_in, co
     const NoGradGuard no_grad;
     if (batch > 0) {
       const Kernels& table = kernels(x.device());
-      const Tensor bias = operand(sum_of(operand(bias_ih, compute), operand(bias_hh, compute)), shared);
-      const Tensor source = rows_of(operand(x, shared));
-      const Tensor sums =
-          shared == compute ? rows_of(gates) : empty(rows_of(gates).shape(), shared, x.device());
+      const Tensor bias = sum_of(operand(bias_ih, compute), operand(bias_hh, compute));
+      // bfloat16 is multiplied as it is, into sums of float32.
+      const Tensor source = rows_of(operand(x, shared)), sums = rows_of(gates);
       table.linear(source.in(), operand(weight_ih, shared).in(), in(bias), Activation::none, sums.out());
-      if (shared != compute) table.copy(sums.in(), rows_of(gates).out());
       table.lstm(operand(weight_hh, compute).in(), in(operand(h0, compute)), in(operand(c0, compute)),
                  reverse, gates.out(), c.out(), h.out());
     }

@@ -19,9 +19,9 @@ struct LstmResult {
 ///   i, f, o = sigmoid and g = tanh of x_t W_ih^T + b_ih + h W_hh^T + b_hh,   c = f c + i g,   h = o tanh(c)
 /// x: (steps, batch, in), steps >= 1   h0, c0: (batch, hidden), undefined: zeros
 /// weight_ih: (4 hidden, in)   weight_hh: (4 hidden, hidden)   biases: (4 hidden) or undefined
-/// The rows of weights and biases belong to i, f, g, o, in this order. Of 16-bit floats the steps are
-/// computed in float32, and what all steps share, the products of x and the weights' gradients, in bfloat16
-/// where x is. Throws ShapeError and DTypeError. Source: torch.lstm, which takes all layers at once.
+/// The rows of weights and biases belong to i, f, g, o, in this order. 16-bit floats are accumulated in
+/// float32; the recurrent product takes them as float32.
+/// Throws ShapeError and DTypeError. Source: torch.lstm, which takes all layers at once.
 LstmResult lstm(const Tensor& x, const Tensor& h0, const Tensor& c0, const Tensor& weight_ih,
                 const Tensor& weight_hh, const Tensor& bias_ih = {}, const Tensor& bias_hh = {},
                 const LstmFuncOptions& options = {});

@@ -15,6 +15,7 @@
 #include "spiraltorch/core/random.h"
 #include "spiraltorch/nn/activation.h"
 #include "spiraltorch/nn/linear.h"
+#include "spiraltorch/nn/lstm.h"
 #include "spiraltorch/nn/sequential.h"
 #include "spiraltorch/ops/arithmetic.h"
 #include "spiraltorch/ops/autocast.h"
@@ -177,6 +178,48 @@ TEST_F(Autocast, TheCastOfAWeightIsMadeOnceAVersion) {
   y.backward();
   EXPECT_EQ(w.grad().dtype(), DType::float32);
   EXPECT_EQ(w.grad().max().item<double>(), 2);
+}
+
+// The LSTM's equations in float64.
+Tensor lstm_by_hand(const Tensor& x, const Tensor& w, const Tensor& u, const Tensor& b) {
+  Tensor h = zeros({x.size(1), u.size(1)}, DType::float64), c = h;
+  std::vector<Tensor> all;
+  for (int64_t t = 0; t < x.size(0); ++t) {
+    const std::vector<Tensor> part = chunk(linear(x.select(0, t), w, b) + linear(h, u), 4, 1);
+    c = sigmoid(part[1]) * c + sigmoid(part[0]) * tanh(part[2]);
+    h = sigmoid(part[3]) * tanh(c);
+    all.push_back(h);
+  }
+  return stack(all, 0);
+}
+
+TEST_F(Autocast, TheLstmMultiplies16Bits) {
+  manual_seed(5);
+  for (const int64_t hidden : {5, 40}) {
+    nn::Lstm lstm("l", 48, hidden);
+    const Tensor x = randn({7, 33, 48});
+    const auto by_hand = [&](const auto& rounded) {
+      const nn::LstmWeights& w = lstm.weights(0);
+      const NoGradGuard no_grad;
+      const Tensor bias = rounded(w.bias_ih) + rounded(w.bias_hh);
+      return lstm_by_hand(rounded(x), rounded(w.weight_ih), rounded(w.weight_hh), bias);
+    };
+    const Tensor in16 = by_hand(rounded_to_16_bits),
+                 in32 = by_hand([](const Tensor&t) { return t.to(DType::float64); });
+    Tensor y;
+    {
+      const AutocastGuard guard;
+      y = lstm(x);
+      EXPECT_EQ(lstm(x.to(DType::bfloat16)).dtype(), DType::bfloat16);
+      EXPECT_EQ(lstm.state().h.dtype(), DType::bfloat16);
+    }
+    EXPECT_EQ(y.dtype(), DType::bfloat16);
+    EXPECT_LE(distance(y.detach(), in16, in32).to_16_bits, 0.6);  // small sums have errors of their own
+    EXPECT_GT(abs(in16 - in32).max().item<double>(), 1e-3);
+    sum(y).backward();
+    for (const Tensor& p : lstm.parameters()) EXPECT_EQ(p.grad().dtype(), DType::float32);
+    EXPECT_EQ(lstm(x).dtype(), DType::float32);
+  }
 }
 
 TEST_F(Autocast, LossesAndProdComputeInFloat32) {

@@ -5,10 +5,12 @@
 
 #include <algorithm>
 
+#include "spiraltorch/backend/cpu/copy.h"
 #include "spiraltorch/backend/cpu/elementwise.h"
 #include "spiraltorch/backend/cpu/matvec.h"
 #include "spiraltorch/backend/cpu/onednn/matmul.h"
 #include "spiraltorch/backend/cpu/reference/gemm.h"
+#include "spiraltorch/backend/cpu/scratch.h"
 #include "spiraltorch/core/check.h"
 #include "spiraltorch/core/parallel.h"
 
@@ -86,6 +88,25 @@ void every_product(In a, In b, Out y, const Gemm& matrices) {
   parallel_for(batch, std::max<int64_t>(1, 131072 / work), run);
 }
 
+// A row-major copy of x in another dtype.
+class Converted {
+ public:
+  Converted(In x, DType dtype)
+      : memory_(numel_of(*x.sizes) * static_cast<int64_t>(item_size(dtype))),
+        strides_(contiguous_strides(*x.sizes)),
+        in_{memory_.data(), dtype, x.sizes, &strides_, nullptr} {
+    copy(x, {memory_.data(), dtype, x.sizes, &strides_});
+  }
+  Converted(const Converted&) = delete;
+  Converted& operator=(const Converted&) = delete;
+  In in() const { return in_; }
+
+ private:
+  Scratch<std::byte> memory_;
+  Strides strides_;
+  In in_;
+};
+
 void activate(Activation activation, Out y) {
   const In in{y.data, y.dtype, y.sizes, y.strides, nullptr};
   switch (activation) {
@@ -113,6 +134,11 @@ void matmul(In a, In b, Out y) {
 
 void linear(In x, In w, In bias, Activation activation, Out y) {
   if (numel_of(*y.sizes) == 0) return;
+  if (x.dtype != y.dtype) {  // 16 bits into float32
+    const bool some = numel_of(*x.sizes) > 0 && onednn::linear(x, w, bias, y);
+    return some ? activate(activation, y)
+                : linear(Converted(x, y.dtype).in(), Converted(w, y.dtype).in(), bias, activation, y);
+  }
   In transposed = w;
   const Dims sizes{(*w.sizes)[1], (*w.sizes)[0]}, strides{(*w.strides)[1], (*w.strides)[0]};
   transposed.sizes = &sizes;

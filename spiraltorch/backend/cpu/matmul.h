@@ -11,6 +11,7 @@ namespace st::cpu {
 void matmul(In a, In b, Out y);
 
 /// y = act(x w^T + bias).   x: (m, k)   w: (n, k)   bias: (n) or undefined   y: (m, n)
+/// x and w may be of 16 bits where bias and y are float32.
 void linear(In x, In w, In bias, Activation activation, Out y);
 
 }  // namespace st::cpu

@@ -26,7 +26,7 @@ demo:
 	@cmake --preset release --log-level=WARNING
 	@cmake --build --preset release --parallel $(JOBS) --target spiraltorch_tool
 	@scripts/get-data mnist
-	@$(TOOL) train --data mnist --model mlp --out $(RUN) --overwrite
+	@$(TOOL) train --data mnist --out $(RUN) --overwrite
 	@$(TOOL) evaluate --run $(RUN)
 
 test:

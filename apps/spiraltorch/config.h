@@ -8,7 +8,7 @@ namespace tool {
 
 struct Config {
   std::string data = "mnist";
-  std::string model = "mlp";
+  std::string model = "cnn";
   int64_t epochs = 0;
   int64_t batch = 128;
   std::string mode = "hypergrad";  // euclidean, realgrad, hypergrad

@@ -9,10 +9,12 @@
 #include "spiraltorch/io/safetensors.h"
 #include "spiraltorch/nn/activation.h"
 #include "spiraltorch/nn/batch_norm.h"
+#include "spiraltorch/nn/conv.h"
 #include "spiraltorch/nn/flatten.h"
 #include "spiraltorch/nn/hyperbolic/mlr.h"
 #include "spiraltorch/nn/linear.h"
 #include "spiraltorch/nn/lstm.h"
+#include "spiraltorch/nn/pool.h"
 #include "spiraltorch/nn/zspace_batch_norm.h"
 #include "spiraltorch/ops/shape.h"
 
@@ -35,6 +37,22 @@ void add_head(nn::Sequential& net, int64_t features, const Config& config) {
     net.push_back(nn::ReLU());
     net.push_back(nn::Linear("head", kHeadWidth, config.classes));
   }
+}
+
+nn::Sequential make_cnn(const Config& config) {
+  st::check<st::ValueError>(config.height >= 4 && config.width >= 4,
+                            "the cnn halves images twice: {} x {} is too small", config.height, config.width);
+  nn::Sequential net{nn::Conv2d("conv1", 1, 32, 3, {.padding = 1}),
+                     nn::BatchNorm2d("bn1", 32),
+                     nn::ReLU(),
+                     nn::MaxPool2d(2),
+                     nn::Conv2d("conv2", 32, 64, 3, {.padding = 1}),
+                     nn::BatchNorm2d("bn2", 64),
+                     nn::ReLU(),
+                     nn::MaxPool2d(2),
+                     nn::Flatten()};
+  add_head(net, 64 * (config.height / 4) * (config.width / 4), config);
+  return net;
 }
 
 nn::Sequential make_mlp(const Config& config) {
@@ -71,6 +89,8 @@ nn::Sequential make_lstm(const Config& config) {
 }
 
 constexpr std::array kKinds = {
+    ModelKind{"cnn", "two convolutions of 32 and 64 channels with BatchNorm2d, ReLU and pooling", 3, "bn2",
+              make_cnn},
     ModelKind{"mlp", "two linear layers of 512 with BatchNorm1d and ReLU", 8, "", make_mlp},
     ModelKind{"lstm", "the image as rows in time, 128 hidden", 5, "lstm", make_lstm},
 };

@@ -17,6 +17,7 @@
 #include "apps/spiraltorch/stop_signal.h"
 #include "apps/spiraltorch/task.h"
 #include "apps/spiraltorch/trainer.h"
+#include "spiraltorch/amp/autocast.h"
 #include "spiraltorch/core/check.h"
 #include "spiraltorch/core/parallel.h"
 #include "spiraltorch/io/event_file.h"
@@ -190,6 +191,7 @@ void add_train(CLI::App& app) {
   auto request = std::make_shared<Request>();
   Config& config = request->config;
   config.data.clear();
+  if (st::amp::bfloat16_available()) config.amp = "bf16";
   constexpr int64_t kMany = std::numeric_limits<int32_t>::max();
   std::vector<std::string> names;
   std::string summaries, epochs;
@@ -236,8 +238,10 @@ void add_train(CLI::App& app) {
   setting(command->add_option("--warmup", request->warmup,
                               "Steps in which the rate rises; by default a tenth of all"))
       ->check(CLI::Range(int64_t{0}, kMany));
-  setting(command->add_option("--amp", config.amp, "bf16: matrix products in 16 bits"))
-      ->check(CLI::IsMember({"off"}))
+  setting(command->add_option("--amp", config.amp,
+                              "bf16: products in bfloat16, accumulated in float32; the default where the "
+                              "processor has instructions for it"))
+      ->check(CLI::IsMember({"off", "bf16"}))
       ->capture_default_str();
   setting(command->add_option("--seed", config.seed, "Seed of the weights and of the order of images"))
       ->capture_default_str();

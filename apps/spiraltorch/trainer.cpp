@@ -6,6 +6,7 @@
 
 #include "apps/spiraltorch/models.h"
 #include "apps/spiraltorch/task.h"
+#include "spiraltorch/amp/autocast.h"
 #include "spiraltorch/core/check.h"
 #include "spiraltorch/core/random.h"
 #include "spiraltorch/ops/compare.h"
@@ -101,8 +102,12 @@ bool Trainer::step() {
   if (*at_ == loader_.end()) return false;
   const Stopwatch watch;
   const auto& [x, y] = **at_;
-  const Tensor logits = model_(x);
-  const Tensor loss = st::cross_entropy(logits, y);
+  Tensor logits, loss;
+  {
+    const st::amp::AutocastGuard autocast(config_.amp == "bf16");
+    logits = model_(x);
+    loss = st::cross_entropy(logits, y);
+  }
   scaler_.scale_loss(loss).backward();
   schedule_.step_optimizer(optimizer_, model_);
   scaler_.step(optimizer_, model_);

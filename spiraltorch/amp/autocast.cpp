@@ -25,12 +25,6 @@ std::atomic<Bfloat16>& policy() {
   return chosen;
 }
 
-bool computes_bfloat16() {
-  const Bfloat16 chosen = bfloat16_policy();
-  if (chosen == Bfloat16::processor) return backend(Device::cpu).has_instructions_for(DType::bfloat16);
-  return chosen == Bfloat16::force;
-}
-
 std::optional<DType> mode_for(bool enabled, DType dtype) {
   if (!enabled) return std::nullopt;
   check<DTypeError>(
@@ -38,7 +32,7 @@ std::optional<DType> mode_for(bool enabled, DType dtype) {
       "AutocastGuard: products of float16 are not computed on the CPU: gradients overflow its range, and "
       "few processors have instructions for it; use bfloat16");
   check<DTypeError>(dtype == DType::bfloat16, "AutocastGuard: dtype must be bfloat16, got {}", dtype);
-  if (computes_bfloat16()) return dtype;
+  if (bfloat16_available()) return dtype;
   static std::atomic<bool> said = false;
   if (!said.exchange(true)) {
     std::fputs(
@@ -53,6 +47,12 @@ std::optional<DType> mode_for(bool enabled, DType dtype) {
 
 Bfloat16 bfloat16_policy() { return policy().load(); }
 void set_bfloat16_policy(Bfloat16 value) { policy().store(value); }
+
+bool bfloat16_available() {
+  const Bfloat16 chosen = bfloat16_policy();
+  if (chosen == Bfloat16::processor) return backend(Device::cpu).has_instructions_for(DType::bfloat16);
+  return chosen == Bfloat16::force;
+}
 
 AutocastGuard::AutocastGuard(bool enabled, DType dtype) : mode_(mode_for(enabled, dtype)) {}
 

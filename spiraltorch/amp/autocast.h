@@ -33,5 +33,8 @@ class AutocastGuard {
   AutocastMode mode_;
 };
 
+/// Whether an AutocastGuard computes in bfloat16 here: what the processor, or SPIRALTORCH_BF16, says.
+bool bfloat16_available();
+
 }  // namespace amp
 }  // namespace st

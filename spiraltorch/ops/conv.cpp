@@ -4,6 +4,7 @@
 
 #include "spiraltorch/autograd/node.h"
 #include "spiraltorch/backend/kernels.h"
+#include "spiraltorch/ops/autocast.h"
 #include "spiraltorch/ops/layout.h"
 #include "spiraltorch/ops/reduce.h"
 #include "spiraltorch/ops/shape.h"
@@ -154,7 +155,9 @@ void set_side(const char* op, ConvRule& rule, size_t side, int64_t size, int64_t
 
 }  // namespace
 
-Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const Conv2dFuncOptions& options) {
+Tensor conv2d(const Tensor& x_in, const Tensor& weight_in, const Tensor& bias_in,
+              const Conv2dFuncOptions& options) {
+  const Tensor x = autocast(x_in), weight = autocast_weight(weight_in), bias = autocast_weight(bias_in);
   check_tensors("conv2d", x, weight, bias, options.groups, 2);
   ConvRule rule{};
   rule.groups = options.groups;
@@ -169,7 +172,9 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const C
   return squeeze(convolve("conv2d", unsqueeze(x, 0), weight, bias, rule), 0);
 }
 
-Tensor conv1d(const Tensor& x, const Tensor& weight, const Tensor& bias, const Conv1dFuncOptions& options) {
+Tensor conv1d(const Tensor& x_in, const Tensor& weight_in, const Tensor& bias_in,
+              const Conv1dFuncOptions& options) {
+  const Tensor x = autocast(x_in), weight = autocast_weight(weight_in), bias = autocast_weight(bias_in);
   check_tensors("conv1d", x, weight, bias, options.groups, 1);
   const Pair padding = options.padding.sizes();
   check<ValueError>(padding.h() == padding.w(), "conv1d: padding takes one number, got {} and {}",

@@ -2,10 +2,11 @@
 #include "spiraltorch/vision/resize.h"
 
 #include <algorithm>
-#include <cmath>
+#include <optional>
 #include <vector>
 
 #include "spiraltorch/core/check.h"
+#include "spiraltorch/core/modes.h"
 #include "spiraltorch/ops/copy.h"
 #include "spiraltorch/ops/creation.h"
 #include "spiraltorch/ops/matmul.h"
@@ -41,6 +42,7 @@ Tensor resize_bilinear(const Tensor& x, int64_t height, int64_t width) {
                     "resize_bilinear: the size is {} x {}, expected at least 1 x 1", height, width);
   check<DTypeError>(is_floating(x.dtype()), "resize_bilinear: x is {}, expected a floating dtype", x.dtype());
   if (x.size(-2) == height && x.size(-1) == width) return x;
+  const AutocastMode exact(std::nullopt);
   const Tensor wide = is_reduced_floating(x.dtype()) ? x.to(DType::float32) : x;
   const Tensor rows = weights(x.size(-2), height, wide), columns = weights(x.size(-1), width, wide);
   return matmul(matmul(rows, wide), transpose(columns, 0, 1)).to(x.dtype());

@@ -96,7 +96,7 @@ class Tool(unittest.TestCase):
                 self.assertLess(losses[1], losses[0], (mode, rule))
 
     def test_ctrl_c_then_resume(self):
-        for model in ("mlp", "lstm"):
+        for model in ("mlp", "cnn", "lstm"):
             with self.subTest(model):
                 whole = self.dir / ("whole" + model)
                 train(whole, "--epochs", 12, model=model)
@@ -137,7 +137,11 @@ class Tool(unittest.TestCase):
 
     def test_explain(self):
         out = self.dir / "run"
-        train(out, "--epochs", 1, model="lstm")
+        train(out, "--epochs", 1, model="cnn")
+        picture = self.dir / "sheet.png"
+        tool("explain", "--run", out, "--layer", "conv1", "--out", picture)
+        self.assertTrue(picture.read_bytes().startswith(b"\x89PNG"))
+        train(out, "--epochs", 1, "--overwrite", model="lstm")
         self.assertTrue((out / "gradcam.png").exists())
         picture = self.dir / "sheet.png"
         tool("explain", "--run", out, "--images", 5, "--out", picture)
@@ -150,6 +154,7 @@ class Tool(unittest.TestCase):
     def test_summary(self):
         self.assertIn("Linear", tool("summary", "--model", "mlp"))
         self.assertIn("(1, 28, 128)", tool("summary", "--model", "lstm"))
+        self.assertIn("(1, 64, 14, 14)", tool("summary", "--model", "cnn"))
         self.assertIn("Mlr", tool("summary", "--model", "mlp"))
         self.assertNotIn("Mlr", tool("summary", "--model", "mlp", "--mode", "euclidean"))
 

@@ -10,7 +10,7 @@ help:
 	@echo 'make test   build and run all tests'
 	@echo 'make bench  compare with PyTorch, case by case; the figures go to $(BENCH)'
 	@echo 'make sanitize   the tests under AddressSanitizer and UndefinedBehaviorSanitizer, then under ThreadSanitizer'
-	@echo 'make fuzz       30 seconds of every fuzz target, as make test does (scripts/fuzz NAME -runs=1000000 for more)'
+	@echo 'make fuzz       30 seconds of every fuzz target, (scripts/fuzz NAME -runs=1000000 for more)'
 	@echo 'make tidy       clang-tidy over the library and the tool'
 	@echo 'make check  format, include order, file sizes (scripts/check full)'
 	@echo 'make parity runs PyTorch'"'"'s own cases against the library (ARGS="--op add --verbose"); see tests/parity/README.md'
@@ -30,7 +30,6 @@ demo:
 	@$(TOOL) evaluate --run $(RUN)
 
 test:
-	@scripts/install-deps --tests
 	@$(MAKE) --no-print-directory build
 	@ctest --preset release --parallel $(JOBS)
 

@@ -11,9 +11,9 @@ struct Config {
   std::string model = "cnn";
   int64_t epochs = 0;
   int64_t batch = 128;
-  std::string mode = "hypergrad";  // euclidean, realgrad, hypergrad
-  double curvature = -1;           // of hypergrad
-  std::string rule = "adam";       // plain, momentum, adam
+  std::string mode;       // euclidean, realgrad, hypergrad; the model's own unless --mode says otherwise
+  double curvature = -1;  // of hypergrad
+  std::string rule;       // plain, momentum, adam; likewise
   double lr = 0;
   int64_t warmup = -1;  // steps
   std::string amp = "off";

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <utility>
 
 #include "spiraltorch/core/check.h"
 #include "spiraltorch/io/safetensors.h"
@@ -26,16 +27,15 @@ using st::Tensor;
 
 constexpr int64_t kHeadWidth = 128;
 
-// features -> 128 -> classes; in Z-space the 128 numbers are a point of the ball, and the logits its
+// features -> classes. In Z-space by way of 128 numbers that are a point of the ball, and the logits its
 // distances from planes.
 void add_head(nn::Sequential& net, int64_t features, const Config& config) {
-  net.push_back(nn::Linear("fc", features, kHeadWidth));
   if (config.mode == "hypergrad") {
+    net.push_back(nn::Linear("fc", features, kHeadWidth));
     net.push_back(nn::ZSpaceBatchNorm1d("zspace", kHeadWidth, config.curvature));
     net.push_back(nn::hyperbolic::Mlr("head", kHeadWidth, config.classes, config.curvature));
   } else {
-    net.push_back(nn::ReLU());
-    net.push_back(nn::Linear("head", kHeadWidth, config.classes));
+    net.push_back(nn::Linear("head", features, config.classes));
   }
 }
 
@@ -51,7 +51,12 @@ nn::Sequential make_cnn(const Config& config) {
                      nn::ReLU(),
                      nn::MaxPool2d(2),
                      nn::Flatten()};
-  add_head(net, 64 * (config.height / 4) * (config.width / 4), config);
+  int64_t features = 64 * (config.height / 4) * (config.width / 4);
+  if (config.mode != "hypergrad") {
+    net.push_back(nn::Linear("fc", std::exchange(features, kHeadWidth), kHeadWidth));
+    net.push_back(nn::ReLU());
+  }
+  add_head(net, features, config);
   return net;
 }
 
@@ -89,10 +94,11 @@ nn::Sequential make_lstm(const Config& config) {
 }
 
 constexpr std::array kKinds = {
-    ModelKind{"cnn", "two convolutions of 32 and 64 channels with BatchNorm2d, ReLU and pooling", 3, "bn2",
-              make_cnn},
-    ModelKind{"mlp", "two linear layers of 512 with BatchNorm1d and ReLU", 8, "", make_mlp},
-    ModelKind{"lstm", "the image as rows in time, 128 hidden", 5, "lstm", make_lstm},
+    ModelKind{"cnn", "two convolutions of 32 and 64 channels with BatchNorm2d, ReLU and pooling", 2,
+              "hypergrad", "momentum", "bn2", make_cnn},
+    ModelKind{"mlp", "two linear layers of 512 with BatchNorm1d and ReLU", 8, "euclidean", "adam", "",
+              make_mlp},
+    ModelKind{"lstm", "the image as rows in time, 128 hidden", 5, "euclidean", "adam", "lstm", make_lstm},
 };
 
 }  // namespace

@@ -13,7 +13,8 @@ namespace tool {
 struct ModelKind {
   const char* name;
   const char* summary;                               // a line for --help
-  int64_t epochs;                                    // unless --epochs says otherwise
+  int64_t epochs;                                    // unless --epochs says otherwise,
+  const char *mode, *rule;                           // or --mode and --rule
   const char* cam_layer;                             // whose maps `explain` shows; "" where none has a place
   st::nn::Sequential (*make)(const Config& config);  // for config's images, classes, mode and curvature
 };

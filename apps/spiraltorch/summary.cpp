@@ -56,10 +56,14 @@ void add_summary(CLI::App& app) {
   std::vector<std::string> names;
   for (const ModelKind& kind : model_kinds()) names.emplace_back(kind.name);
   command->add_option("--model", config->model, "The network")->check(CLI::IsMember(names))->required();
-  command->add_option("--mode", config->mode, "hypergrad gives the model a hyperbolic head")
-      ->check(CLI::IsMember({"euclidean", "realgrad", "hypergrad"}))
-      ->capture_default_str();
-  command->callback([config] { run(*config); });
+  command
+      ->add_option("--mode", config->mode,
+                   "hypergrad gives the model a hyperbolic head; by default as in train")
+      ->check(CLI::IsMember({"euclidean", "realgrad", "hypergrad"}));
+  command->callback([config] {
+    if (config->mode.empty()) config->mode = model_kind(config->model).mode;
+    run(*config);
+  });
 }
 
 }  // namespace tool

@@ -49,7 +49,10 @@ void save(const RunFolder& folder, Trainer& trainer, st::io::EventFile& events) 
 // What was asked, completed by what the model and the data say.
 void settle(Request& request, const st::data::GreyImages& train) {
   Config& config = request.config;
-  if (config.epochs == 0) config.epochs = model_kind(config.model).epochs;
+  const ModelKind& kind = model_kind(config.model);
+  if (config.epochs == 0) config.epochs = kind.epochs;
+  if (config.mode.empty()) config.mode = kind.mode;
+  if (config.rule.empty()) config.rule = kind.rule;
   config.lr = request.lr.value_or(default_lr(config.mode, config.rule));
   describe_data(config, train);
   st::check<st::ValueError>(config.batch <= train.size(),
@@ -194,11 +197,14 @@ void add_train(CLI::App& app) {
   if (st::amp::bfloat16_available()) config.amp = "bf16";
   constexpr int64_t kMany = std::numeric_limits<int32_t>::max();
   std::vector<std::string> names;
-  std::string summaries, epochs;
+  std::string summaries, epochs, modes, rules;
   for (const ModelKind& kind : model_kinds()) {
     names.emplace_back(kind.name);
     summaries += fmt::format("{}{}: {}", summaries.empty() ? "" : "; ", kind.name, kind.summary);
-    epochs += fmt::format("{}{} {}", epochs.empty() ? "" : ", ", kind.name, kind.epochs);
+    const auto list = [&kind](std::string& text, const auto& value) {
+      text += fmt::format("{}{} {}", text.empty() ? "" : ", ", kind.name, value);
+    };
+    list(epochs, kind.epochs), list(modes, kind.mode), list(rules, kind.rule);
   }
   command
       ->add_option("--data", config.data,
@@ -220,16 +226,15 @@ void add_train(CLI::App& app) {
       ->capture_default_str();
   setting(command->add_option("--mode", config.mode,
                               "The geometry of a step: in hypergrad the rows of weights are points "
-                              "of the ball, and the model ends in a hyperbolic head"))
-      ->check(CLI::IsMember({"euclidean", "realgrad", "hypergrad"}))
-      ->capture_default_str();
+                              "of the ball, and the model ends in a hyperbolic head; by default " +
+                                  modes))
+      ->check(CLI::IsMember({"euclidean", "realgrad", "hypergrad"}));
   setting(command->add_option("--curvature", config.curvature, "Of hypergrad's ball, below 0"))
       ->check(CLI::Range(-1e6, -1e-6))
       ->check(finite)
       ->capture_default_str();
-  setting(command->add_option("--rule", config.rule, "How a step uses the gradient"))
-      ->check(CLI::IsMember({"plain", "momentum", "adam"}))
-      ->capture_default_str();
+  setting(command->add_option("--rule", config.rule, "How a step uses the gradient; by default " + rules))
+      ->check(CLI::IsMember({"plain", "momentum", "adam"}));
   setting(command->add_option("--lr", request->lr,
                               "The rate at the end of the warm-up; it falls to 1 % of it along a "
                               "cosine. By default what suits mode and rule"))

@@ -75,7 +75,7 @@ class Tool(unittest.TestCase):
         self.assertEqual(names, {"config.json", "model.safetensors", "checkpoint.safetensors", "metrics.jsonl",
                                  "events.out.tfevents.spiraltorch"})
         self.assertEqual(len((out / "metrics.jsonl").read_text().splitlines()), 3)
-        self.assertEqual(json.loads((out / "config.json").read_text())["mode"], "hypergrad")
+        self.assertEqual(json.loads((out / "config.json").read_text())["mode"], "euclidean")
         text = tool("evaluate", "--run", out)
         for word in ("test accuracy", "confusion", "precision", "recall"):
             self.assertIn(word, text)
@@ -155,8 +155,9 @@ class Tool(unittest.TestCase):
         self.assertIn("Linear", tool("summary", "--model", "mlp"))
         self.assertIn("(1, 28, 128)", tool("summary", "--model", "lstm"))
         self.assertIn("(1, 64, 14, 14)", tool("summary", "--model", "cnn"))
-        self.assertIn("Mlr", tool("summary", "--model", "mlp"))
-        self.assertNotIn("Mlr", tool("summary", "--model", "mlp", "--mode", "euclidean"))
+        self.assertIn("Mlr", tool("summary", "--model", "cnn"))
+        self.assertNotIn("Mlr", tool("summary", "--model", "mlp"))
+        self.assertIn("Mlr", tool("summary", "--model", "mlp", "--mode", "hypergrad"))
 
     def test_inspect_marks_nan(self):
         file = self.dir / "x.safetensors"

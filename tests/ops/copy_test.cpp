@@ -12,6 +12,7 @@
 #include "spiraltorch/ops/creation.h"
 #include "spiraltorch/ops/reduce.h"
 #include "spiraltorch/ops/shape.h"
+#include "tests/support/message.h"
 
 namespace st {
 namespace {
@@ -19,16 +20,6 @@ namespace {
 using Floats = std::vector<float>;
 Floats values(const Tensor& x) { return x.to_vector<float>(); }
 Tensor counted(const Shape& shape) { return reshape(arange(numel_of(shape)).to(DType::float32), shape); }
-
-template <class E, class F>
-std::string error_of(const F& f) {
-  try {
-    f();
-  } catch (const E& e) {
-    return e.what();
-  }
-  return "nothing was thrown";
-}
 
 TEST(Copy, CloneKeepsDenseStridesAndIsApart) {
   const Tensor x = counted({2, 3}).t();
@@ -90,12 +81,12 @@ TEST(Copy, WritesThatOverlap) {
 
 TEST(Copy, WritesRefuse) {
   const Tensor x = zeros({2, 3});
-  EXPECT_EQ(error_of<ShapeError>([&] {
+  EXPECT_EQ(message<ShapeError>([&] {
               x.copy_(zeros({2, 1, 3}));
             }),
             "copy_: y of shape (2, 1, 3) does not broadcast to x of shape (2, 3), which cannot grow");
   EXPECT_THROW(zeros({1, 3}).copy_(x), ShapeError);
-  EXPECT_EQ(error_of<ValueError>([&] {
+  EXPECT_EQ(message<ValueError>([&] {
               zeros({1, 3}).expand({2, 3}).copy_(x);
             }),
             "copy_: several places of x (2, 3) with strides (0, 1) are one element; clone() it first");

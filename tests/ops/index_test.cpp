@@ -13,6 +13,7 @@
 #include "spiraltorch/ops/indexing.h"
 #include "spiraltorch/ops/reduce.h"
 #include "spiraltorch/ops/shape.h"
+#include "tests/support/message.h"
 
 namespace st {
 namespace {
@@ -21,16 +22,6 @@ using Floats = std::vector<float>;
 Floats values(const Tensor& x) { return x.to_vector<float>(); }
 Tensor counted(const Shape& shape) { return reshape(arange(numel_of(shape)).to(DType::float32), shape); }
 Tensor positions() { return reshape(tensor({0, 1, 2, 0, 2, 0, 0, 1}), {2, 4}); }
-
-template <class E, class F>
-std::string error_of(const F& f) {
-  try {
-    f();
-  } catch (const E& e) {
-    return e.what();
-  }
-  return "nothing was thrown";
-}
 
 TEST(Index, Forward) {
   const Tensor x = counted({3, 4}), i = positions();
@@ -51,24 +42,24 @@ TEST(Index, Forward) {
 
 TEST(Index, Refusals) {
   const Tensor x = counted({3, 4});
-  EXPECT_EQ(error_of<IndexError>([&] {
+  EXPECT_EQ(message<IndexError>([&] {
               index_select(x, 1, tensor({0, 4}));
             }),
             "index_select: index 4 is out of range for a dimension of size 4, expected one in [0, 3]");
-  EXPECT_EQ(error_of<IndexError>([&] {
+  EXPECT_EQ(message<IndexError>([&] {
               gather(x, 0, tensor({-1}).reshape({1, 1}));
             }),
             "gather: index -1 is out of range for a dimension of size 3, expected one in [0, 2]");
-  EXPECT_EQ(error_of<DTypeError>([&] { gather(x, 0, x); }),
+  EXPECT_EQ(message<DTypeError>([&] { gather(x, 0, x); }),
             "gather: the index is float32, expected int64 or int32");
-  EXPECT_EQ(error_of<ShapeError>([&] {
+  EXPECT_EQ(message<ShapeError>([&] {
               gather(x, 0, zeros({1, 5}, DType::int64));
             }),
             "gather: the index must not be larger than x except in the dimension that it picks from (index: "
             "(1, 5), "
             "x: (3, 4))");
   EXPECT_THROW(gather(x, 0, tensor({0})), ShapeError);
-  EXPECT_EQ(error_of<ShapeError>([&] {
+  EXPECT_EQ(message<ShapeError>([&] {
               scatter_add(x, 0, zeros({2, 4}, DType::int64), ones({1, 4}));
             }),
             "scatter_add: the index must not be larger than source in any dimension (index: (2, 4), source: "
@@ -135,11 +126,11 @@ TEST(Index, BracketsOfPython) {
 
 TEST(Index, BracketsRefuse) {
   const Tensor x = counted({3, 4});
-  EXPECT_EQ(error_of<IndexError>([&] {
+  EXPECT_EQ(message<IndexError>([&] {
               index(x, {0, 0, 0});
             }),
             "index: too many indices for a tensor of 2 dimensions (x: (3, 4))");
-  EXPECT_EQ(error_of<IndexError>([&] { index(x, {tensor({3})}); }),
+  EXPECT_EQ(message<IndexError>([&] { index(x, {tensor({3})}); }),
             "index: index 3 is out of range for a dimension of size 3, expected one in [-3, 2]");
   EXPECT_THROW(index(x, {tensor({0}), tensor({0})}), ValueError);
   EXPECT_THROW(index(x, {tensor({true, false})}), IndexError);

@@ -13,27 +13,11 @@
 #include "spiraltorch/ops/reduce.h"
 #include "spiraltorch/ops/shape.h"
 #include "spiraltorch/ops/softmax.h"
+#include "tests/support/message.h"
+#include "tests/support/values.h"
 
 namespace st {
 namespace {
-
-void expect_values(const Tensor& x, const std::vector<double>& expected, double tolerance = 1e-6) {
-  const std::vector<double> got = x.to_vector<double>();
-  ASSERT_EQ(got.size(), expected.size());
-  for (size_t i = 0; i < got.size(); ++i) {
-    EXPECT_NEAR(got[i], expected[i], tolerance * std::max(1.0, std::abs(expected[i]))) << "element " << i;
-  }
-}
-
-template <class F>
-std::string error_of(const F& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "no error";
-}
 
 Tensor input() { return tensor({{0.5, -1, 2, 0.25}, {1.5, 0, -0.75, 3}, {-2, 1, 0.5, 0.75}}); }
 Tensor classes() { return tensor({2, -100, 1}); }
@@ -169,27 +153,27 @@ TEST(CrossEntropy, ThreadsChangeNoBit) {
 
 TEST(CrossEntropy, Errors) {
   const Tensor x = zeros({2, 3});
-  EXPECT_EQ(error_of([&] {
+  EXPECT_EQ(message<Error>([&] {
               cross_entropy(x, tensor({0, 3}));
             }),
             "cross_entropy: target 3 is out of range: there are 3 classes, and -100 is ignored");
-  EXPECT_EQ(error_of([&] {
+  EXPECT_EQ(message<Error>([&] {
               cross_entropy(x, tensor({0, -1}));
             }),
             "cross_entropy: target -1 is out of range: there are 3 classes, and -100 is ignored");
-  EXPECT_EQ(error_of([&] {
+  EXPECT_EQ(message<Error>([&] {
               cross_entropy(x, tensor({0, 1, 2}));
             }),
             "cross_entropy: class targets must have the shape of the logits without their classes, (2,), and "
             "have (3,) "
             "(logits: (2, 3))");
-  EXPECT_EQ(error_of([&] { cross_entropy(x, zeros({2}, DType::int32)); }),
+  EXPECT_EQ(message<Error>([&] { cross_entropy(x, zeros({2}, DType::int32)); }),
             "cross_entropy: class targets must be int64 or uint8, got int32");
-  EXPECT_EQ(error_of([&] {
+  EXPECT_EQ(message<Error>([&] {
               cross_entropy(x, tensor({0, 1}), {.label_smoothing = 1.5});
             }),
             "cross_entropy: label_smoothing must be in [0, 1], got 1.5");
-  EXPECT_EQ(error_of([&] {
+  EXPECT_EQ(message<Error>([&] {
               cross_entropy(x, tensor({0, 1}), {.weight = ones({2})});
             }),
             "cross_entropy: weight must have one element for each of 3 classes, and has (2,)");
@@ -207,7 +191,7 @@ TEST(MseLoss, ValuesGradientsAndBroadcast) {
                 {0.25, 9, 1, 14.0625, 2.25, 1, 3.0625, 1, 6.25, 0.5625, 2.25, 0.5625});
   EXPECT_EQ(mse_loss(zeros({2, 3}), zeros({3}), {.reduction = Reduction::none}).shape(), (Shape{2, 3}));
   EXPECT_TRUE(std::isnan(mse_loss(zeros({0}), zeros({0})).item<float>()));
-  EXPECT_EQ(error_of([] { mse_loss(tensor({1}), tensor({2})); }),
+  EXPECT_EQ(message<Error>([] { mse_loss(tensor({1}), tensor({2})); }),
             "mse_loss: expected floating-point tensors, got int64 and int64");
 }
 

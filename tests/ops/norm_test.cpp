@@ -9,27 +9,11 @@
 #include "spiraltorch/ops/creation.h"
 #include "spiraltorch/ops/reduce.h"
 #include "spiraltorch/ops/shape.h"
+#include "tests/support/message.h"
+#include "tests/support/values.h"
 
 namespace st {
 namespace {
-
-void expect_values(const Tensor& x, const std::vector<double>& expected, double tolerance = 1e-6) {
-  const std::vector<double> got = x.to_vector<double>();
-  ASSERT_EQ(got.size(), expected.size());
-  for (size_t i = 0; i < got.size(); ++i) {
-    EXPECT_NEAR(got[i], expected[i], tolerance * std::max(1.0, std::abs(expected[i]))) << "element " << i;
-  }
-}
-
-template <class F>
-std::string error_of(const F& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "no error";
-}
 
 struct Operands {
   Tensor x, mean = tensor({0., 1.}), var = tensor({1., 2.}), weight = tensor({1.5, 0.5}),
@@ -126,18 +110,18 @@ TEST(BatchNorm, EmptySixteenBitAndNoWeights) {
 
 TEST(BatchNorm, Errors) {
   const Tensor x = zeros({2, 3});
-  EXPECT_EQ(error_of([&] { batch_norm(zeros({3}), {}, {}, {}, {}, {.training = true}); }),
+  EXPECT_EQ(message<Error>([&] { batch_norm(zeros({3}), {}, {}, {}, {}, {.training = true}); }),
             "batch_norm: expected x of (N, C) or (N, C, d1, ...), got (3,)");
-  EXPECT_EQ(error_of([&] {
+  EXPECT_EQ(message<Error>([&] {
               batch_norm(zeros({1, 3}), {}, {}, {}, {}, {.training = true});
             }),
             "batch_norm: expected more than 1 value for each channel when training, got x of (1, 3)");
-  EXPECT_EQ(error_of([&] { batch_norm(x, {}, {}); }),
+  EXPECT_EQ(message<Error>([&] { batch_norm(x, {}, {}); }),
             "batch_norm: running_mean and running_var must be given in evaluation mode");
   EXPECT_EQ(
-      error_of([&] { batch_norm(x, zeros({4}), ones({3})); }),
+      message<Error>([&] { batch_norm(x, zeros({4}), ones({3})); }),
       "batch_norm: running_mean must have one element for each channel, (3,), and has (4,) (x: (2, 3))");
-  EXPECT_EQ(error_of([&] { batch_norm(x.to(DType::int64), {}, {}, {}, {}, {.training = true}); }),
+  EXPECT_EQ(message<Error>([&] { batch_norm(x.to(DType::int64), {}, {}, {}, {}, {.training = true}); }),
             "batch_norm: expected a floating-point tensor, got int64");
 }
 

@@ -11,33 +11,13 @@
 #include "spiraltorch/ops/arithmetic.h"
 #include "spiraltorch/ops/creation.h"
 #include "spiraltorch/ops/shape.h"
+#include "tests/support/message.h"
+#include "tests/support/values.h"
 
 namespace st {
 namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-
-void expect_values(const Tensor& x, const std::vector<double>& expected, double tolerance = 1e-6) {
-  const std::vector<double> got = x.to_vector<double>();
-  ASSERT_EQ(got.size(), expected.size());
-  for (size_t i = 0; i < got.size(); ++i) {
-    if (std::isnan(expected[i])) {
-      EXPECT_TRUE(std::isnan(got[i])) << "element " << i << ": " << got[i];
-    } else {
-      EXPECT_NEAR(got[i], expected[i], tolerance) << "element " << i;
-    }
-  }
-}
-
-template <class F>
-std::string error_of(const F& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "no error";
-}
 
 // The gradient of sum f(x).
 template <class F>
@@ -73,11 +53,11 @@ TEST(Sum, Gradient) {
 }
 
 TEST(Sum, Errors) {
-  EXPECT_EQ(error_of([] {
+  EXPECT_EQ(message<Error>([] {
               sum(zeros({2, 3}), {0, -2});
             }),
             "sum: dimension -2 appears more than once in (0, -2)");
-  EXPECT_EQ(error_of([] {
+  EXPECT_EQ(message<Error>([] {
               sum(zeros({2, 3}), 2);
             }),
             "sum: dimension 2 is out of range, expected one in [-2, 1] (the tensor has 2 dimensions)");
@@ -89,7 +69,7 @@ TEST(Mean, ValuesGradientAndErrors) {
   EXPECT_EQ(mean(zeros({0, 2}), 1).shape(), (Shape{0}));
   expect_values(gradient(input(), [](const Tensor& x) { return mean(x, 0, keepdim); }),
                 std::vector<double>(12, 1.0 / 3));
-  EXPECT_EQ(error_of([] {
+  EXPECT_EQ(message<Error>([] {
               mean(tensor({1, 2}));
             }),
             "mean: expected a floating-point tensor, got int64; convert it with to()");
@@ -123,7 +103,7 @@ TEST(MaxAlongDim, FirstIndexTakesTheGradient) {
   expect_values(gradient(tensor(3.0), [](const Tensor& t) { return max(t, 0).values; }), {1});
   EXPECT_EQ(max(tensor({true, false}), 0).values.dtype(), DType::bool_);
   EXPECT_EQ(max(zeros({0, 2}), 1).values.shape(), (Shape{0}));
-  EXPECT_EQ(error_of([] {
+  EXPECT_EQ(message<Error>([] {
               max(zeros({0, 2}), 0);
             }),
             "max: dimension 0 has size 0, and nothing has no extremum (x: (0, 2))");
@@ -138,9 +118,9 @@ TEST(MaxOfAll, TiesShareTheGradient) {
                 {0, .5, .5, kNaN, kNaN, kNaN});
   expect_values(amin(input(), {0, 1}), {-2});
   EXPECT_EQ(amax(zeros({0, 2}), 1).shape(), (Shape{0}));
-  EXPECT_EQ(error_of([] { max(zeros({0})); }),
+  EXPECT_EQ(message<Error>([] { max(zeros({0})); }),
             "max: dimension 0 has size 0, and nothing has no extremum (x: (0,))");
-  EXPECT_EQ(error_of([] {
+  EXPECT_EQ(message<Error>([] {
               amax(zeros({0, 2}), 0);
             }),
             "amax: dimension 0 has size 0, and nothing has no extremum (x: (0, 2))");
@@ -152,9 +132,9 @@ TEST(Argmax, FlattenedAndAlongDim) {
   EXPECT_EQ(argmax(input(), 1).to_vector<int64_t>(), (std::vector<int64_t>{2, 3, 1}));
   EXPECT_EQ(argmax(input(), {}, keepdim).shape(), (Shape{1, 1}));
   EXPECT_EQ(argmax(zeros({0, 2}), 1).shape(), (Shape{0}));
-  EXPECT_EQ(error_of([] { argmax(zeros({0})); }),
+  EXPECT_EQ(message<Error>([] { argmax(zeros({0})); }),
             "argmax: dimension 0 has size 0, and nothing has no extremum (x: (0,))");
-  EXPECT_EQ(error_of([] { argmin(tensor({true})); }),
+  EXPECT_EQ(message<Error>([] { argmin(tensor({true})); }),
             "argmin: bool tensors are not supported; convert with to()");
 }
 
@@ -173,9 +153,9 @@ TEST(SumToSize, SumsWhatBroadcastingStretched) {
   expect_values(sum_to_size(input(), {}), {5.75});
   const Tensor x = input();
   EXPECT_TRUE(sum_to_size(x, {3, 4}).is_same(x));
-  EXPECT_EQ(error_of([] { sum_to_size(zeros({3}), {2}); }),
+  EXPECT_EQ(message<Error>([] { sum_to_size(zeros({3}), {2}); }),
             "sum_to_size: the shape (2,) does not broadcast to (3,), x's");
-  EXPECT_EQ(error_of([] {
+  EXPECT_EQ(message<Error>([] {
               sum_to_size(zeros({3}), {1, 3});
             }),
             "sum_to_size: the shape (1, 3) does not broadcast to (3,), x's");

@@ -11,22 +11,13 @@
 #include "spiraltorch/ops/arithmetic.h"
 #include "spiraltorch/ops/creation.h"
 #include "spiraltorch/ops/reduce.h"
+#include "tests/support/message.h"
 
 namespace st {
 namespace {
 
 using Floats = std::vector<float>;
 Floats values(const Tensor& x) { return x.to_vector<float>(); }
-
-template <class E, class F>
-std::string error_of(const F& f) {
-  try {
-    f();
-  } catch (const E& e) {
-    return e.what();
-  }
-  return "nothing was thrown";
-}
 
 Tensor counted(const Shape& shape) { return reshape(arange(numel_of(shape)).to(DType::float32), shape); }
 
@@ -53,24 +44,24 @@ TEST(Reshape, EdgesOfShape) {
 
 TEST(Reshape, Refusals) {
   const Tensor x = empty({2, 3});
-  EXPECT_EQ(error_of<ShapeError>([&] {
+  EXPECT_EQ(message<ShapeError>([&] {
               reshape(x, {4, 2});
             }),
             "reshape: the shape (4, 2) has another number of elements than x, 6 ((2, 3))");
-  EXPECT_EQ(error_of<ShapeError>([&] {
+  EXPECT_EQ(message<ShapeError>([&] {
               reshape(x, {-1, -1});
             }),
             "reshape: only one size can be -1, the shape is (-1, -1)");
-  EXPECT_EQ(error_of<ShapeError>([&] {
+  EXPECT_EQ(message<ShapeError>([&] {
               reshape(x, {-2, 3});
             }),
             "reshape: the shape (-2, 3) has a negative size");
-  EXPECT_EQ(error_of<ShapeError>([&] {
+  EXPECT_EQ(message<ShapeError>([&] {
               reshape(empty({0, 3}), {0, -1});
             }),
             "reshape: the -1 in (0, -1) could be any size, for the others have product 0 (x: (0, 3))");
   EXPECT_THROW(reshape(x, {4, -1}), ShapeError);
-  EXPECT_EQ(error_of<ShapeError>([&] { view(x.t(), {6}); }),
+  EXPECT_EQ(message<ShapeError>([&] { view(x.t(), {6}); }),
             "view: strides (1, 3) of x (3, 2) do not show the shape (6,) without a copy; use reshape");
 }
 
@@ -105,7 +96,7 @@ TEST(Views, Expand) {
   EXPECT_EQ(y.strides(), Strides({0, 1, 0}));
   EXPECT_EQ(expand(tensor({5.0}), {0}).shape(), Shape({0}));
   EXPECT_EQ(expand(tensor(5.0), {2, 2}).shape(), Shape({2, 2}));
-  EXPECT_EQ(error_of<ShapeError>([&] {
+  EXPECT_EQ(message<ShapeError>([&] {
               expand(x, {4, 4});
             }),
             "expand: size 3 of dimension 0 cannot become 4, only size 1 can grow (x: (3, 1), to: (4, 4))");
@@ -124,14 +115,14 @@ TEST(Views, NarrowSelectSlice) {
   EXPECT_EQ(values(slice(x, 0, -2, 100)), (Floats{4, 5, 6, 7, 8, 9, 10, 11}));
   EXPECT_EQ(slice(x, 0, 2, 1).shape(), Shape({0, 4}));
   EXPECT_EQ(slice(x, 0, 9, {}).shape(), Shape({0, 4}));
-  EXPECT_EQ(error_of<ValueError>([&] { narrow(x, 1, 2, 3); }),
+  EXPECT_EQ(message<ValueError>([&] { narrow(x, 1, 2, 3); }),
             "narrow: 3 entries from 2 on are not in a dimension of size 4 (x: (3, 4), dim: 1)");
-  EXPECT_EQ(error_of<IndexError>([&] { narrow(x, 1, 5, 0); }),
+  EXPECT_EQ(message<IndexError>([&] { narrow(x, 1, 5, 0); }),
             "narrow: start 5 is not in [-4, 4] (x: (3, 4), dim: 1)");
   EXPECT_THROW(narrow(x, 1, 0, -1), ValueError);
-  EXPECT_EQ(error_of<IndexError>([&] { select(x, 0, 3); }),
+  EXPECT_EQ(message<IndexError>([&] { select(x, 0, 3); }),
             "select: index 3 is out of range for dimension 0 of size 3 (x: (3, 4))");
-  EXPECT_EQ(error_of<IndexError>([&] { select(tensor(1.0), 0, 0); }),
+  EXPECT_EQ(message<IndexError>([&] { select(tensor(1.0), 0, 0); }),
             "select: x is 0-dim and has no dimension 0");
   EXPECT_THROW(slice(x, 0, 0, 2, 0), ValueError);
 }

@@ -8,6 +8,7 @@
 #include "spiraltorch/ops/creation.h"
 #include "spiraltorch/ops/reduce.h"
 #include "spiraltorch/ops/shape.h"
+#include "tests/support/message.h"
 
 namespace st {
 namespace {
@@ -16,16 +17,6 @@ void expect_values(const Tensor& x, const std::vector<double>& expected, double 
   const std::vector<double> got = x.to_vector<double>();
   ASSERT_EQ(got.size(), expected.size());
   for (size_t i = 0; i < got.size(); ++i) EXPECT_NEAR(got[i], expected[i], tolerance) << "element " << i;
-}
-
-template <class F>
-std::string error_of(const F& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "no error";
 }
 
 Tensor input() { return tensor({{0.5, -1, 2, 0.25}, {1.5, 0, -0.75, 3}, {-2, 1, 0.5, 0.75}}); }
@@ -117,9 +108,9 @@ TEST(Softmax, StridesZeroDimAndEmpty) {
 }
 
 TEST(Softmax, Errors) {
-  EXPECT_EQ(error_of([] { softmax(zeros({2}), 1); }),
+  EXPECT_EQ(message<Error>([] { softmax(zeros({2}), 1); }),
             "softmax: dimension 1 is out of range, expected one in [-1, 0] (the tensor has 1 dimensions)");
-  EXPECT_EQ(error_of([] {
+  EXPECT_EQ(message<Error>([] {
               log_softmax(tensor({1, 2}), 0);
             }),
             "log_softmax: expected a floating-point tensor, got int64");

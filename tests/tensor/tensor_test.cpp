@@ -7,19 +7,10 @@
 
 #include "spiraltorch/ops/creation.h"
 #include "spiraltorch/ops/shape.h"
+#include "tests/support/message.h"
 
 namespace st {
 namespace {
-
-template <class E, class F>
-std::string error_of(const F& f) {
-  try {
-    f();
-  } catch (const E& e) {
-    return e.what();
-  }
-  return "nothing was thrown";
-}
 
 TEST(Tensor, KnowsItsShape) {
   const Tensor x = empty({2, 3, 4}, DType::float64);
@@ -38,11 +29,11 @@ TEST(Tensor, KnowsItsShape) {
 TEST(Tensor, UndefinedIsRefused) {
   const Tensor x;
   EXPECT_FALSE(x.defined());
-  EXPECT_EQ(error_of<ValueError>([&] { x.shape(); }), "shape: the tensor is undefined");
+  EXPECT_EQ(message<ValueError>([&] { x.shape(); }), "shape: the tensor is undefined");
 }
 
 TEST(Tensor, RefusesImpossibleShapes) {
-  EXPECT_EQ(error_of<ShapeError>([] { empty({2, -1}); }), "empty: the shape (2, -1) has a negative size");
+  EXPECT_EQ(message<ShapeError>([] { empty({2, -1}); }), "empty: the shape (2, -1) has a negative size");
   EXPECT_THROW(empty({int64_t{1} << 40, int64_t{1} << 40}), ShapeError);
   EXPECT_THROW(empty({0, int64_t{1} << 40, int64_t{1} << 40}), ShapeError);  // its strides overflow
 }
@@ -68,9 +59,9 @@ TEST(Tensor, ElementsAreCheckedAndConverted) {
   EXPECT_EQ(x.to_vector<int64_t>(), (std::vector<int64_t>{1, -2, 300}));
   EXPECT_EQ(x.to_vector<bool>(), (std::vector<bool>{true, true, true}));
   EXPECT_EQ(tensor(2.5).item<float>(), 2.5f);
-  EXPECT_EQ(error_of<ValueError>([&] { x.item<float>(); }),
+  EXPECT_EQ(message<ValueError>([&] { x.item<float>(); }),
             "item: a tensor with one element is needed, this one has 3 (shape (3,))");
-  EXPECT_EQ(error_of<DTypeError>([&] { x.data<double>(); }),
+  EXPECT_EQ(message<DTypeError>([&] { x.data<double>(); }),
             "data: the tensor is float32, float64 was asked for");
   EXPECT_THROW(empty({2, 2}).t().data<float>(), ValueError);
 }
@@ -107,7 +98,7 @@ TEST(Tensor, ReadOnlyMemoryIsNotWrittenTo) {
   *impl = {storage, {2}, {1}, 0, 2, DType::float32, nullptr};
   const Tensor x(impl);
   EXPECT_EQ(x.to_vector<float>(), (std::vector<float>{1, 2}));
-  EXPECT_EQ(error_of<ValueError>([&] { x.zero_(); }),
+  EXPECT_EQ(message<ValueError>([&] { x.zero_(); }),
             "this tensor (2,) cannot be written to: its memory is read-only; clone() it");
 }
 

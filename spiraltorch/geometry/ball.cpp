@@ -71,15 +71,26 @@ Rows rows_of(const char* op, const Arguments& a) {
 
 enum class Result { rows, numbers };
 
+// Whether forward keeps two numbers a row for backward: a row times a function of its length, of which only
+// the row's gradient will be asked.
+bool keeps(HyperbolicMap map, const Arguments& a) {
+  const bool radial = map == HyperbolicMap::expmap0 || map == HyperbolicMap::logmap0 ||
+                      map == HyperbolicMap::mobius_scalar_mul;
+  const auto wanted = [](const Tensor& t) { return t.defined() && t.requires_grad(); };
+  return radial && grad_enabled() && wanted(a.x) && !wanted(a.k) && !wanted(a.s);
+}
+
 // One row map: its kernel forward, and its kernel backward in the gradient.
 Tensor row_map(const char* op, HyperbolicMap map, const Arguments& a, Result result, KeepDim keep = false) {
   const Rows r = rows_of(op, a);
   Shape shape = result == Result::rows ? r.full : r.numbers;
   if (result == Result::numbers && !keep) shape.erase(shape.size() - 1);
   const Tensor z = empty(shape, r.dtype);
-  kernels(z.device()).hyperbolic(map, r.x.in(), r.y.in(), r.v.in(), r.c.in(), r.s.in(), z.out());
+  const auto out = [](const Tensor& t) { return t.defined() ? t.out() : Out(); };
+  const Tensor kept = keeps(map, a) ? empty({2, numel_of(r.numbers)}, DType::float64) : Tensor();
+  kernels(z.device()).hyperbolic(map, r.x.in(), r.y.in(), r.v.in(), r.c.in(), r.s.in(), z.out(), out(kept));
   const double number = a.number;
-  return record(op, z, {a.x, a.y, a.v, a.k, a.s}, Keep{a.x, a.y, a.v, a.k, a.s},
+  return record(op, z, {a.x, a.y, a.v, a.k, a.s}, Keep{a.x, a.y, a.v, a.k, a.s, kept},
                 [op, map, result, number](const Backward& b) -> Grads {
                   refuse_create_graph(op);
                   const Tensor k = b.kept(3);
@@ -95,8 +106,9 @@ Tensor row_map(const char* op, HyperbolicMap map, const Arguments& a, Result res
                   if (result == Result::numbers && dz.shape() != r.numbers) dz = unsqueeze(dz, -1);
                   dz = as_rows(dz, r.dtype, result == Result::rows ? r.full : r.numbers);
                   kernels(dz.device())
-                      .hyperbolic_backward(map, r.x.in(), r.y.in(), r.v.in(), r.c.in(), r.s.in(), dz.in(),
-                                           out(dx), out(dy), out(dv), out(dc), out(ds));
+                      .hyperbolic_backward(map, r.x.in(), r.y.in(), r.v.in(), r.c.in(), r.s.in(),
+                                           b.kept(5).in(), dz.in(), out(dx), out(dy), out(dv), out(dc),
+                                           out(ds));
                   return {dx, dy, dv, dc.defined() ? -sum_to_size(dc, k.shape()) : Tensor(), ds};
                 });
 }

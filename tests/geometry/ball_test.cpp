@@ -11,6 +11,7 @@
 
 #include "spiraltorch/autograd/engine.h"
 #include "spiraltorch/autograd/gradcheck.h"
+#include "spiraltorch/core/modes.h"
 #include "spiraltorch/core/parallel.h"
 #include "spiraltorch/geometry/poincare_ball.h"
 #include "spiraltorch/ops/arithmetic.h"
@@ -228,6 +229,71 @@ TEST(Ball, NarrowAndWideRowsBroadcastAndStrides) {
       if (map.inputs > 1 && std::string(map.name) != "expmap0") {
         const Tensor row = map.call(x[1], y[3], v[3], -1);
         EXPECT_EQ(largest(pairs[1][3] - row), 0);
+      }
+    }
+  }
+}
+
+// The maps of one row times a function of its length: forward keeps what backward needs unless the curvature
+// has a gradient, and float32 rows are written as pairs of floats where these suffice.
+const NamedMap kRadial[] = {maps()[1], maps()[4], maps()[5]};
+Tensor row_error(const Tensor& a, const Tensor& b) {
+  return amax(abs(a.to(DType::float64) - b), -1) / (amax(abs(b), -1) + 1e-300);
+}
+
+TEST(Ball, RadialMapsGiveTheSameWhateverIsKept) {
+  manual_seed(11);
+  for (const int64_t d : {1, 3, 4, 5, 7, 8, 9, 10, 15, 16, 17, 31, 33, 128}) {
+    for (const NamedMap& map : kRadial) {
+      SCOPED_TRACE(std::string(map.name) + " " + std::to_string(d));
+      const Tensor start = points({75, d}, -0.7, 4, DType::float32), g = randn({75, d});
+      Tensor grads[2];
+      for (const DType dtype : {DType::float32, DType::float64}) {
+        const Tensor x = start.to(dtype).clone().requires_grad_(), dz = g.to(dtype);
+        const Tensor k = tensor(-0.7, DType::float64), learnt = k.clone().requires_grad_();
+        Tensor& dx = grads[dtype == DType::float64];
+        dx = grad({map.call(x, x, x, k)}, {x}, {.grad_outputs = {dz}})[0];
+        const Tensor same = grad({map.call(x, x, x, learnt)}, {x}, {.grad_outputs = {dz}})[0];
+        EXPECT_EQ(largest(dx - same), 0);
+        const Tensor z = map.call(x, x, x, k);  // a second time from the same kept numbers
+        grad({z}, {x}, {.grad_outputs = {dz}, .retain_graph = true});
+        EXPECT_EQ(largest(grad({z}, {x}, {.grad_outputs = {dz}})[0] - dx), 0);
+        const NoGradGuard guard;
+        EXPECT_EQ(largest(map.call(x, x, x, k) - z), 0);
+      }
+      EXPECT_LT(largest(row_error(grads[0], grads[1])), 2e-7);
+    }
+  }
+}
+
+TEST(Ball, RadialMapsOfRowsOfAnySize) {
+  manual_seed(12);
+  for (const int64_t d : {3, 10, 40}) {
+    for (const double size : {1e-38, 1e-30, 1e-20, 1e-8, 1.0, 1e8, 1e12, 1e20, 1e30, 1e37}) {
+      for (const double dz_size : {1e-25, 1.0, 1e30}) {
+        SCOPED_TRACE(std::to_string(d) + " " + std::to_string(size) + " " + std::to_string(dz_size));
+        const Tensor x = (randn({40, d}) * size).requires_grad_(), g = randn({40, d}) * dz_size;
+        const Tensor wide = x.detach().to(DType::float64).clone().requires_grad_();
+        const Tensor z = expmap0(x), expected = expmap0(wide);
+        EXPECT_LT(largest(abs(z.to(DType::float64) - expected) / (abs(expected) + 1e-37)), 4e-7);  // the gap
+        const Tensor dx = grad({z}, {x}, {.grad_outputs = {g}})[0];
+        const Tensor dw = grad({expected}, {wide}, {.grad_outputs = {g.to(DType::float64)}})[0];
+        const Tensor scale = amax(abs(dw), -1, keepdim) + 1e-37;
+        EXPECT_LT(largest((dx.to(DType::float64) - dw) / scale), 2e-7);
+      }
+    }
+    // infinity and NaN stay where float64 has them, in their own rows
+    Tensor bad = points({40, d}, -1, 2, DType::float32);
+    bad[7][1].fill_(std::numeric_limits<double>::infinity());
+    bad[33][2].fill_(std::nan(""));
+    for (const NamedMap& map : kRadial) {
+      SCOPED_TRACE(map.name);
+      const auto narrow = map.call(bad, bad, bad, -1).to_vector<float>();
+      const Tensor same = bad.to(DType::float64);
+      const auto expected = map.call(same, same, same, -1).to_vector<double>();
+      for (size_t i = 0; i < narrow.size(); ++i) {
+        EXPECT_EQ(std::isnan(narrow[i]), std::isnan(expected[i])) << i;
+        EXPECT_EQ(std::isinf(narrow[i]), std::isinf(expected[i])) << i;
       }
     }
   }

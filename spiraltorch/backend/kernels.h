@@ -122,7 +122,10 @@ struct Kernels {
       "hyperbolic_backward"};
   Kernel<In, In, double, Out> hyperbolic_cdist{"hyperbolic_cdist"};  // x (n, d), y (m, d), c, z (n, m)
   Kernel<In, In, double, In, Out, Out, Out> hyperbolic_cdist_backward{
-      "hyperbolic_cdist_backward"};  // x, y, c, dz, dx, dy, dc (n)
+      "hyperbolic_cdist_backward"};                                  // x, y, c, dz, dx, dy, dc (n)
+  Kernel<In, In, In, double, Out> hyperbolic_mlr{"hyperbolic_mlr"};  // x (n, d), z (k, d), r (k), c, y (n, k)
+  Kernel<In, In, In, double, In, Out, Out, Out, Out> hyperbolic_mlr_backward{
+      "hyperbolic_mlr_backward"};  // x, z, r, c, dy, dx, dz, dr, dc (1); dy and r contiguous
   Kernel<In, In, In, Out> hyperbolic_midpoint{
       "hyperbolic_midpoint"};  // x (g, n, d), w (g, n), c (g), m (g, d)
   Kernel<In, In, In, In, Out, Out, Out> hyperbolic_midpoint_backward{

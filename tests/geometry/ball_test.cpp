@@ -23,6 +23,7 @@
 #include "spiraltorch/ops/reduce.h"
 #include "spiraltorch/ops/shape.h"
 #include "tests/support/message.h"
+#include "tests/support/shadow_device.h"
 
 namespace st {
 namespace {
@@ -389,6 +390,62 @@ TEST(Ball, Empty) {
   EXPECT_EQ(geometry::cdist(zeros({4, 3}), x).shape(), Shape({4, 0}));
   EXPECT_EQ(dist(empty({2, 0}), empty({2, 0})).to_vector<float>(), std::vector<float>({0, 0}));
   EXPECT_EQ(weighted_midpoint(empty({2, 0, 3})).to_vector<float>(), std::vector<float>(6, 0.f));
+}
+
+// Every map on a device whose memory nothing but kernels can read.
+TEST(Ball, AnyDevice) {
+  manual_seed(13);
+  const Device device = test::shadow_device();
+  const Tensor x = points({6, 5}, -1, 2, DType::float32), y = points({6, 5}, -1, 2, DType::float32);
+  const Tensor v = randn({6, 5}) * 0.3, k = tensor(-1.0, DType::float64);
+  std::vector<NamedMap> all = maps();
+  all.push_back({"cdist", 2, [](const Tensor& x, const Tensor& y, const Tensor&, const Curvature& k) {
+                   return geometry::cdist(x, y, k);
+                 }});
+  all.push_back({"mlr", 3, [](const Tensor& x, const Tensor& y, const Tensor& v, const Curvature& k) {
+                   return mlr(x, y, v.select(1, 0), k);
+                 }});
+  all.push_back(
+      {"weighted_midpoint", 1, [](const Tensor& x, const Tensor&, const Tensor& v, const Curvature& k) {
+         return weighted_midpoint(x, {}, k) + weighted_midpoint(x, v.select(1, 0), k);
+       }});
+  all.push_back({"mobius_matvec", 2, [](const Tensor& x, const Tensor& y, const Tensor&, const Curvature& k) {
+                   return mobius_matvec(y, x, k);
+                 }});
+  for (const NamedMap& map : all) {
+    SCOPED_TRACE(map.name);
+    std::vector<std::vector<float>> values[2];
+    for (const bool away : {false, true}) {
+      const auto leaf = [&](const Tensor& t) {
+        return (away ? test::moved(t, device) : t.clone()).requires_grad_();
+      };
+      for (const bool learnt : {false, true}) {
+        const Tensor a = leaf(x), b = leaf(y), c = leaf(v), curvature = leaf(k);
+        const Tensor z = learnt ? map.call(a, b, c, curvature) : map.call(a, b, c, -1);
+        EXPECT_EQ(z.device(), a.device());
+        sum(z * z).backward();
+        values[away].push_back(z.detach().to(Device::cpu).to_vector<float>());
+        for (const Tensor& t : {a, b, c, curvature}) {
+          if (t.grad().defined()) values[away].push_back(t.grad().to(Device::cpu).to_vector<float>());
+        }
+      }
+    }
+    EXPECT_EQ(values[0], values[1]);
+  }
+}
+
+TEST(Ball, WhatIsMissingIsNamed) {
+  const Tensor x = zeros({2, 3}), none;
+  EXPECT_EQ(message<ValueError>([&] { logmap(x, none); }), "logmap: y is undefined");
+  EXPECT_EQ(message<ValueError>([&] { expmap(x, none); }), "expmap: v is undefined");
+  EXPECT_EQ(message<ValueError>([&] { logmap0(none); }), "logmap0: y is undefined");
+  EXPECT_EQ(message<ValueError>([&] { transport(x, x, none); }), "transport: v is undefined");
+  EXPECT_EQ(message<ValueError>([&] { gyration(none, x, x); }), "gyration: a is undefined");
+  EXPECT_EQ(message<ValueError>([&] { mobius_scalar_mul(2, none); }), "mobius_scalar_mul: x is undefined");
+  EXPECT_EQ(message<ValueError>([&] { mobius_matvec(none, x); }), "mobius_matvec: m is undefined");
+  EXPECT_EQ(message<ValueError>([&] { geometry::cdist(x, none); }), "cdist: y is undefined");
+  EXPECT_EQ(message<ValueError>([&] { mlr(x, x, none); }), "mlr: bias is undefined");
+  EXPECT_EQ(message<ValueError>([&] { weighted_midpoint(none); }), "weighted_midpoint: x is undefined");
 }
 
 TEST(Ball, Errors) {

@@ -18,7 +18,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace st::cpu::HWY_NAMESPACE {
 
-// The first n < Lanes elements of a vector of D: nothing beyond them is touched. Made once for all rows.
+// The first n elements of a vector of D: nothing beyond them is touched. Made once for all rows.
 template <class D>
 struct Part {
   using T = hn::TFromD<D>;

@@ -152,7 +152,7 @@ void mlr_rows(const MlrCall& m, int64_t begin, int64_t end) {
           const V s = hn::LoadU(d, k.shift() + at + j);
           const V q = hn::MulSub(hn::LoadU(d, k.of_dot() + at + j), hn::Load(d, p + r * kTile + j), s);
           const V u = hn::MulAdd(constant(lambda[r]), q, s);
-          hn::Store(hn::Mul(hn::LoadU(d, k.scale() + at + j), math::Asinh(d, u)), d, p + r * kTile + j);
+          hn::Store(hn::Mul(hn::LoadU(d, k.scale() + at + j), asinh_slope(u).value), d, p + r * kTile + j);
         }
         T* y = static_cast<T*>(m.y) + (i + r) * k.count + at;
         for (int64_t j = 0; j < count; ++j) y[j] = static_cast<T>(p[r * kTile + j]);
@@ -225,13 +225,13 @@ void mlr_rows_backward(const MlrCall& m, int64_t begin, int64_t end, double* sum
           const V dot = hn::Load(d, p + r * kTile + j), gj = hn::Load(d, g + r * kTile + j);
           const V s = hn::LoadU(d, k.shift() + at + j), cj = hn::LoadU(d, k.of_dot() + at + j);
           const V q = hn::MulSub(cj, dot, s), u = hn::MulAdd(l, q, s);
-          const V root = hn::Sqrt(hn::MulAdd(u, u, constant(1)));
-          const V e = hn::Div(hn::Mul(gj, hn::LoadU(d, k.scale() + at + j)), root);
+          const AsinhSlope v = asinh_slope(u);
+          const V e = product(gj, hn::LoadU(d, k.scale() + at + j), v.slope);
           d_lambda[r] = hn::MulAdd(e, q, d_lambda[r]);
           hn::Store(product(e, l, cj), d, g + r * kTile + j);
           add_to(d_dot + at + j, product(e, l, dot));
           add_to(d_shift + at + j, hn::Mul(e, hn::Sub(constant(1), l)));
-          add_to(d_scale + at + j, hn::Mul(gj, math::Asinh(d, u)));
+          add_to(d_scale + at + j, hn::Mul(gj, v.value));
         }
       }
       if (m.dx) add_classes(g, count, k.rows() + at * k.stride, k.stride, dx);

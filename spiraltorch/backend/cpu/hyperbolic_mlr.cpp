@@ -17,7 +17,7 @@
 
 namespace st::cpu {
 
-inline constexpr int64_t kTileRows = 4;
+inline constexpr int64_t kTileRows = 4, kBlockRows = 32;
 
 // The classes of a call. Rows are filled up with zeros to `stride` elements, classes to `padded`.
 struct Classes {
@@ -136,11 +136,11 @@ template <class T>
 void mlr_rows(const MlrCall& m, int64_t begin, int64_t end) {
   const Row d;
   const Classes& k = *m.classes;
-  const Scratch<double> x(kRowBlock * k.stride + 1);
+  const Scratch<double> x(kBlockRows * k.stride + 1);
   HWY_ALIGN double p[kTileRows * kTile];
-  double lambda[kRowBlock], square[kRowBlock];
-  for (int64_t i = begin; i < end; i += kRowBlock) {
-    const int64_t block = std::min(kRowBlock, end - i);
+  double lambda[kBlockRows], square[kBlockRows];
+  for (int64_t i = begin; i < end; i += kBlockRows) {
+    const int64_t block = std::min(kBlockRows, end - i);
     widen_rows<T>(m, i, block, x.data(), lambda, square);
     for (int64_t at = 0; at < k.padded; at += kTile) {
       const int64_t count = std::min(kTile, k.count - at);
@@ -202,17 +202,17 @@ template <class T>
 void mlr_rows_backward(const MlrCall& m, int64_t begin, int64_t end, double* sums) {
   const Row d;
   const Classes& k = *m.classes;
-  const int64_t size = kRowBlock * k.stride;
+  const int64_t size = kBlockRows * k.stride;
   const Scratch<double> x(2 * size + 1);
   double *dx = x.data() + size, *d_dot = sums + k.padded * k.stride, *d_shift = d_dot + k.padded,
          *d_scale = d_shift + k.padded, *dc = d_scale + k.padded;
-  HWY_ALIGN double p[kTileRows * kTile], g[kTileRows * kTile], d_lambda[kRowBlock * kLanes];
-  double lambda[kRowBlock], square[kRowBlock];
-  for (int64_t i = begin; i < end; i += kRowBlock) {
-    const int64_t block = std::min(kRowBlock, end - i);
+  HWY_ALIGN double p[kTileRows * kTile], g[kTileRows * kTile], d_lambda[kBlockRows * kLanes];
+  double lambda[kBlockRows], square[kBlockRows];
+  for (int64_t i = begin; i < end; i += kBlockRows) {
+    const int64_t block = std::min(kBlockRows, end - i);
     widen_rows<T>(m, i, block, x.data(), lambda, square);
     std::fill(dx, dx + size, 0.0);
-    std::fill(d_lambda, d_lambda + kRowBlock * kLanes, 0.0);
+    std::fill(d_lambda, d_lambda + kBlockRows * kLanes, 0.0);
     for (int64_t at = 0; at < k.padded; at += kTile) {
       const int64_t count = std::min(kTile, k.count - at);
       for (int64_t first = 0; first < block; first += kTileRows) {

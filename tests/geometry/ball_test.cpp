@@ -283,6 +283,12 @@ TEST(Ball, RadialMapsOfRowsOfAnySize) {
         EXPECT_LT(largest((dx.to(DType::float64) - dw) / scale), 2e-7);
       }
     }
+    // along v the two terms of expmap0's gradient cancel to sech^2 |v|: nothing of them may be rounded away
+    const Tensor v = randn({40, d}), far = (v / sqrt(sum(v * v, -1, keepdim)) * 5.0).requires_grad_();
+    const Tensor wide = far.detach().to(DType::float64).requires_grad_(), g = far.detach() * 0.3;
+    const Tensor along = grad({expmap0(far)}, {far}, {.grad_outputs = {g}})[0];
+    const Tensor exact = grad({expmap0(wide)}, {wide}, {.grad_outputs = {g.to(DType::float64)}})[0];
+    EXPECT_LT(largest(row_error(along, exact)), 3e-7);
     // infinity and NaN stay where float64 has them, in their own rows
     Tensor bad = points({40, d}, -1, 2, DType::float32);
     bad[7][1].fill_(std::numeric_limits<double>::infinity());

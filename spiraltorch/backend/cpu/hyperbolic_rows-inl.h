@@ -58,8 +58,12 @@ HWY_INLINE V load_row(const float* p) {
 }
 HWY_INLINE void store_row(V v, double* p) { hn::StoreU(v, Row(), p); }
 HWY_INLINE void store_row(V v, float* p) {
+#if HWY_TARGET == HWY_SCALAR  // whose DemoteTo makes the largest float of infinity
+  *p = static_cast<float>(hn::GetLane(v));
+#else
   const hn::Rebind<float, Row> d;
   hn::StoreU(hn::DemoteTo(d, v), d, p);
+#endif
 }
 // The same for the last n < Lanes elements of rows.
 template <class T>

@@ -149,7 +149,8 @@ void add_explain(CLI::App& app) {
       ->check(CLI::Range(1, 400))
       ->capture_default_str();
   command->add_option("--layer", request->layer,
-                      "The layer whose output is asked; by default the last with places");
+                      "The layer whose output is asked; by default the first activation of the cnn, the "
+                      "sequence of the lstm");
   command->add_option("--data", request->data, kRunData)->type_name("mnist|DIR");
   command->callback([request] { explain(*request); });
 }

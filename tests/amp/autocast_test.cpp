@@ -229,6 +229,10 @@ TEST_F(Autocast, LossesAndProdComputeInFloat32) {
        {cross_entropy(x, y), nll_loss(x, y), mse_loss(x, p), l1_loss(x, p), smooth_l1_loss(x, p),
         kl_div(x, p), binary_cross_entropy(p, p), binary_cross_entropy_with_logits(x, p), prod(x)})
     EXPECT_EQ(loss.dtype(), DType::float32);
+  for (const DType dtype : {DType::float32, DType::bfloat16}) {
+    EXPECT_EQ(cross_entropy(x, y, {.weight = ones({5}, dtype)}).dtype(), DType::float32);
+    EXPECT_EQ(nll_loss(x, y, {.weight = ones({5}, dtype)}).dtype(), DType::float32);
+  }
   const AutocastGuard off(false);
   EXPECT_EQ(cross_entropy(x, y).dtype(), DType::bfloat16);
   EXPECT_EQ(l1_loss(x, p).dtype(), DType::bfloat16);

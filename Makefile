@@ -18,7 +18,7 @@ help:
 
 build:
 	@scripts/install-deps
-	@cmake --preset release --log-level=WARNING
+	@cmake --preset release --log-level=WARNING $(CONFIGURE)
 	@cmake --build --preset release --parallel $(JOBS)
 
 demo:
@@ -30,7 +30,8 @@ demo:
 	@$(TOOL) evaluate --run $(RUN)
 
 test:
-	@$(MAKE) --no-print-directory build
+	@scripts/install-deps --tests
+	@$(MAKE) --no-print-directory build CONFIGURE=-DSPIRALTORCH_TEST_FUZZ=ON
 	@ctest --preset release --parallel $(JOBS)
 
 bench:

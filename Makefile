@@ -43,7 +43,7 @@ check:
 	@scripts/check full
 
 parity:
-	@scripts/install-deps
+	@scripts/install-deps python3-venv
 	@JOBS=$(JOBS) scripts/parity $(ARGS)
 
 # What takes long and is not part of `make test`: each builds a preset of its own.

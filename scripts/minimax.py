@@ -63,6 +63,8 @@ pow_g = lambda z: ((mp.atanh(mp.sqrt(z)) / mp.sqrt(z) - 1) / z - mpf(1) / 3) / z
 R = mp.log(2) / 2 * mpf("1.01")
 FA, FB = mp.sqrt(mpf(1) / 2) - 1, mp.sqrt(mpf(2)) - 1
 S = ((mp.sqrt(mpf(2)) - 1) / (mp.sqrt(mpf(2)) + 1)) ** 2 * mpf("1.001")
+# The ball's atanh takes a power of two from a quotient by its operands' bits: 2^0.587 is what may remain
+B = mp.tanh(mpf("0.587") * mp.log(2) / 2) ** 2
 Q = (mp.pi / 4) ** 2 * mpf("1.01")
 T = mpf("0.5625") ** 2
 
@@ -73,6 +75,7 @@ FITS = {
     "exp_pow_float": (exp_g, exp_w, -R, R, 5),
     "log_float": (log_g, log_w, FA, FB, 8),
     "atanh_double": (atanh2_g, ONE, 0, S, 6),
+    "atanh_ball": (atanh2_g, ONE, 0, B, 7),
     "atanh_pow_float": (atanh2_g, ONE, 0, S, 3),
     "atanh_pow_double": (pow_g, ONE, 0, S, 7),
     "tanh_float": (odd(mp.tanh), odd_w(mp.tanh), 0, T, 4),

@@ -114,14 +114,18 @@ struct Kernels {
   Kernel<std::span<const SGDSlot>> sgd{"sgd"};
   Kernel<std::span<const AdamSlot>> adam{"adam"};
   // hyperbolic: rows of x, y, v (those that the map takes), c = -curvature and s as float64 and numbers a
-  // row, all expanded to the same leading shape, unit stride inside a row; outputs are contiguous
-  Kernel<HyperbolicMap, In, In, In, In, In, Out> hyperbolic{"hyperbolic"};  // x, y, v, c, s, z
-  // x, y, v, c, s, dz, then dx, dy, dv, dc, ds: undefined where nobody asks
-  Kernel<HyperbolicMap, In, In, In, In, In, In, Out, Out, Out, Out, Out> hyperbolic_backward{
+  // row, all expanded to the same leading shape, unit stride inside a row; outputs are contiguous. kept (2,
+  // rows), float64, or undefined: what a radial map's backward would compute again, if dx alone is asked for
+  Kernel<HyperbolicMap, In, In, In, In, In, Out, Out> hyperbolic{"hyperbolic"};  // x, y, v, c, s, z, kept
+  // x, y, v, c, s, kept, dz, then dx, dy, dv, dc, ds: undefined where nobody asks
+  Kernel<HyperbolicMap, In, In, In, In, In, In, In, Out, Out, Out, Out, Out> hyperbolic_backward{
       "hyperbolic_backward"};
   Kernel<In, In, double, Out> hyperbolic_cdist{"hyperbolic_cdist"};  // x (n, d), y (m, d), c, z (n, m)
   Kernel<In, In, double, In, Out, Out, Out> hyperbolic_cdist_backward{
-      "hyperbolic_cdist_backward"};  // x, y, c, dz, dx, dy, dc (n)
+      "hyperbolic_cdist_backward"};                                  // x, y, c, dz, dx, dy, dc (n)
+  Kernel<In, In, In, double, Out> hyperbolic_mlr{"hyperbolic_mlr"};  // x (n, d), z (k, d), r (k), c, y (n, k)
+  Kernel<In, In, In, double, In, Out, Out, Out, Out> hyperbolic_mlr_backward{
+      "hyperbolic_mlr_backward"};  // x, z, r, c, dy, dx, dz, dr, dc (1); dy and r contiguous
   Kernel<In, In, In, Out> hyperbolic_midpoint{
       "hyperbolic_midpoint"};  // x (g, n, d), w (g, n), c (g), m (g, d)
   Kernel<In, In, In, In, Out, Out, Out> hyperbolic_midpoint_backward{

@@ -9,6 +9,7 @@
 #include "spiraltorch/ops/matmul.h"
 #include "spiraltorch/ops/reduce.h"
 #include "spiraltorch/ops/shape.h"
+#include "spiraltorch/tensor/operands.h"
 
 namespace st {
 namespace geometry {
@@ -64,28 +65,41 @@ Rows rows_of(const char* op, const Arguments& a) {
   r.x = as_rows(a.x, r.dtype, r.full);
   if (a.y.defined()) r.y = as_rows(a.y, r.dtype, r.full);
   if (a.v.defined()) r.v = as_rows(a.v, r.dtype, r.full);
-  r.c = as_rows(minus_curvature(a.k, a.number), DType::float64, r.numbers);
+  r.c = as_rows(minus_curvature(a.k, a.number, a.x.device()), DType::float64, r.numbers);
   if (a.s.defined()) r.s = as_rows(a.s, r.dtype, r.numbers);
   return r;
 }
 
 enum class Result { rows, numbers };
 
+// Whether forward keeps two numbers a row for backward: a row times a function of its length, of which only
+// the row's gradient will be asked.
+bool keeps(HyperbolicMap map, const Arguments& a) {
+  const bool radial = map == HyperbolicMap::expmap0 || map == HyperbolicMap::logmap0 ||
+                      map == HyperbolicMap::mobius_scalar_mul;
+  const auto wanted = [](const Tensor& t) { return t.defined() && t.requires_grad(); };
+  return radial && grad_enabled() && wanted(a.x) && !wanted(a.k) && !wanted(a.s);
+}
+
 // One row map: its kernel forward, and its kernel backward in the gradient.
 Tensor row_map(const char* op, HyperbolicMap map, const Arguments& a, Result result, KeepDim keep = false) {
   const Rows r = rows_of(op, a);
   Shape shape = result == Result::rows ? r.full : r.numbers;
   if (result == Result::numbers && !keep) shape.erase(shape.size() - 1);
-  const Tensor z = empty(shape, r.dtype);
-  kernels(z.device()).hyperbolic(map, r.x.in(), r.y.in(), r.v.in(), r.c.in(), r.s.in(), z.out());
+  const Device device = a.x.device();
+  const Tensor z = empty(shape, r.dtype, device);
+  const auto out = [](const Tensor& t) { return t.defined() ? t.out() : Out(); };
+  const Tensor kept = keeps(map, a) ? empty({2, numel_of(r.numbers)}, DType::float64, device) : Tensor();
+  kernels(device).hyperbolic(map, r.x.in(), r.y.in(), r.v.in(), r.c.in(), r.s.in(), z.out(), out(kept));
   const double number = a.number;
-  return record(op, z, {a.x, a.y, a.v, a.k, a.s}, Keep{a.x, a.y, a.v, a.k, a.s},
+  return record(op, z, {a.x, a.y, a.v, a.k, a.s}, Keep{a.x, a.y, a.v, a.k, a.s, kept},
                 [op, map, result, number](const Backward& b) -> Grads {
                   refuse_create_graph(op);
                   const Tensor k = b.kept(3);
                   const Rows r = rows_of(op, {b.kept(0), b.kept(1), b.kept(2), k, b.kept(4), number});
-                  const auto wanted = [&b](int i, const Shape& shape, DType dtype) {
-                    return b.needs(i) ? empty(shape, dtype) : Tensor();
+                  const Device device = r.x.device();
+                  const auto wanted = [&b, device](int i, const Shape& shape, DType dtype) {
+                    return b.needs(i) ? empty(shape, dtype, device) : Tensor();
                   };
                   const auto out = [](const Tensor& t) { return t.defined() ? t.out() : Out(); };
                   const Tensor dx = wanted(0, r.full, r.dtype), dy = wanted(1, r.full, r.dtype),
@@ -95,35 +109,44 @@ Tensor row_map(const char* op, HyperbolicMap map, const Arguments& a, Result res
                   if (result == Result::numbers && dz.shape() != r.numbers) dz = unsqueeze(dz, -1);
                   dz = as_rows(dz, r.dtype, result == Result::rows ? r.full : r.numbers);
                   kernels(dz.device())
-                      .hyperbolic_backward(map, r.x.in(), r.y.in(), r.v.in(), r.c.in(), r.s.in(), dz.in(),
-                                           out(dx), out(dy), out(dv), out(dc), out(ds));
+                      .hyperbolic_backward(map, r.x.in(), r.y.in(), r.v.in(), r.c.in(), r.s.in(),
+                                           b.kept(5).in(), dz.in(), out(dx), out(dy), out(dv), out(dc),
+                                           out(ds));
                   return {dx, dy, dv, dc.defined() ? -sum_to_size(dc, k.shape()) : Tensor(), ds};
                 });
 }
 
-Tensor row_map(const char* op, HyperbolicMap map, const Tensor& x, const Tensor& y, const Tensor& v,
-               const Curvature& k, Result result = Result::rows, KeepDim keep = false) {
+// The same from x, y and v, as many as the map takes, under the names that the public function gives them.
+Tensor row_map(const char* op, HyperbolicMap map, std::initializer_list<Operand> rows, const Curvature& k,
+               Result result = Result::rows, KeepDim keep = false) {
+  const Tensor& x = rows.begin()->tensor;
+  check_operands(op, rows);
+  check_operands(op, {*rows.begin(), {"curvature", k.tensor(), true}});
   check_curvature(op, k);
-  return row_map(op, map, {x, y, v, k.tensor(), {}, k.number()}, result, keep);
+  const auto given = [&](size_t i) { return i < rows.size() ? rows.begin()[i].tensor : Tensor(); };
+  return row_map(op, map, {x, given(1), given(2), k.tensor(), {}, k.number()}, result, keep);
 }
 
 }  // namespace
 
 Tensor mobius_add(const Tensor& x, const Tensor& y, const Curvature& k) {
-  return row_map("mobius_add", HyperbolicMap::mobius_add, x, y, {}, k);
+  return row_map("mobius_add", HyperbolicMap::mobius_add, {{"x", x}, {"y", y}}, k);
 }
 
 Tensor mobius_scalar_mul(const Tensor& r, const Tensor& x, const Curvature& k) {
+  check_operands("mobius_scalar_mul", {{"r", r}, {"x", x}, {"curvature", k.tensor(), true}});
   check_curvature("mobius_scalar_mul", k);
   return row_map("mobius_scalar_mul", HyperbolicMap::mobius_scalar_mul,
                  {x, {}, {}, k.tensor(), r, k.number()}, Result::rows);
 }
 
 Tensor mobius_scalar_mul(double r, const Tensor& x, const Curvature& k) {
-  return mobius_scalar_mul(full({}, r, x.dtype()), x, k);
+  check_operands("mobius_scalar_mul", {{"x", x}});
+  return mobius_scalar_mul(full({}, r, x.dtype(), x.device()), x, k);
 }
 
 Tensor mobius_matvec(const Tensor& m, const Tensor& x, const Curvature& k) {
+  check_operands("mobius_matvec", {{"m", m}, {"x", x}});
   check<ShapeError>(m.dim() == 2 && x.dim() >= 1 && m.size(1) == x.size(-1),
                     "mobius_matvec: expected a matrix (m, d) and points (..., d), got {} and {}", m.shape(),
                     x.shape());
@@ -131,60 +154,61 @@ Tensor mobius_matvec(const Tensor& m, const Tensor& x, const Curvature& k) {
 }
 
 Tensor gyration(const Tensor& a, const Tensor& b, const Tensor& v, const Curvature& k) {
+  check_operands("gyration", {{"a", a}, {"b", b}, {"v", v}});
   const Tensor turned = transport(-b, a, v, k);
   return turned * (lambda_x(a, k, keepdim) / lambda_x(b, k, keepdim));
 }
 
 Tensor expmap(const Tensor& x, const Tensor& v, const Curvature& k) {
-  return row_map("expmap", HyperbolicMap::expmap, x, v, {}, k);
+  return row_map("expmap", HyperbolicMap::expmap, {{"x", x}, {"v", v}}, k);
 }
 
 Tensor logmap(const Tensor& x, const Tensor& y, const Curvature& k) {
-  return row_map("logmap", HyperbolicMap::logmap, x, y, {}, k);
+  return row_map("logmap", HyperbolicMap::logmap, {{"x", x}, {"y", y}}, k);
 }
 
 Tensor expmap0(const Tensor& v, const Curvature& k) {
-  return row_map("expmap0", HyperbolicMap::expmap0, v, {}, {}, k);
+  return row_map("expmap0", HyperbolicMap::expmap0, {{"v", v}}, k);
 }
 
 Tensor logmap0(const Tensor& y, const Curvature& k) {
-  return row_map("logmap0", HyperbolicMap::logmap0, y, {}, {}, k);
+  return row_map("logmap0", HyperbolicMap::logmap0, {{"y", y}}, k);
 }
 
 Tensor dist(const Tensor& x, const Tensor& y, const Curvature& k, KeepDim keep) {
-  return row_map("dist", HyperbolicMap::dist, x, y, {}, k, Result::numbers, keep);
+  return row_map("dist", HyperbolicMap::dist, {{"x", x}, {"y", y}}, k, Result::numbers, keep);
 }
 
 Tensor dist0(const Tensor& x, const Curvature& k, KeepDim keep) {
-  return row_map("dist0", HyperbolicMap::dist0, x, {}, {}, k, Result::numbers, keep);
+  return row_map("dist0", HyperbolicMap::dist0, {{"x", x}}, k, Result::numbers, keep);
 }
 
 Tensor lambda_x(const Tensor& x, const Curvature& k, KeepDim keep) {
-  return row_map("lambda_x", HyperbolicMap::lambda_x, x, {}, {}, k, Result::numbers, keep);
+  return row_map("lambda_x", HyperbolicMap::lambda_x, {{"x", x}}, k, Result::numbers, keep);
 }
 
 Tensor inner(const Tensor& x, const Tensor& u, const Tensor& v, const Curvature& k, KeepDim keep) {
-  return row_map("inner", HyperbolicMap::inner, x, u, v, k, Result::numbers, keep);
+  return row_map("inner", HyperbolicMap::inner, {{"x", x}, {"u", u}, {"v", v}}, k, Result::numbers, keep);
 }
 
 Tensor egrad2rgrad(const Tensor& x, const Tensor& gradient, const Curvature& k) {
-  return row_map("egrad2rgrad", HyperbolicMap::egrad2rgrad, x, gradient, {}, k);
+  return row_map("egrad2rgrad", HyperbolicMap::egrad2rgrad, {{"x", x}, {"gradient", gradient}}, k);
 }
 
 Tensor transport(const Tensor& x, const Tensor& y, const Tensor& v, const Curvature& k) {
-  return row_map("transport", HyperbolicMap::transport, x, y, v, k);
+  return row_map("transport", HyperbolicMap::transport, {{"x", x}, {"y", y}, {"v", v}}, k);
 }
 
 Tensor transport0(const Tensor& y, const Tensor& v, const Curvature& k) {
-  return row_map("transport0", HyperbolicMap::transport0, y, v, {}, k);
+  return row_map("transport0", HyperbolicMap::transport0, {{"y", y}, {"v", v}}, k);
 }
 
 Tensor transport0_back(const Tensor& x, const Tensor& v, const Curvature& k) {
-  return row_map("transport0_back", HyperbolicMap::transport0_back, x, v, {}, k);
+  return row_map("transport0_back", HyperbolicMap::transport0_back, {{"x", x}, {"v", v}}, k);
 }
 
 Tensor project(const Tensor& x, const Curvature& k) {
-  return row_map("project", HyperbolicMap::project, x, {}, {}, k);
+  return row_map("project", HyperbolicMap::project, {{"x", x}}, k);
 }
 
 }  // namespace geometry

@@ -81,5 +81,16 @@ Tensor project(const Tensor& x, const Curvature& k = -1.0);
 /// the origin. The curvature is a number or a tensor of one element or (..., 1).
 Tensor weighted_midpoint(const Tensor& x, const Tensor& weights = {}, const Curvature& k = -1.0);
 
+// --- classification ---
+/// Hyperbolic multinomial logistic regression, unidirectional form: with lambda = 2 / A, z_k the k-th row of
+/// weight and r_k the k-th bias,
+///   logit_k = (2|z_k| / sqrt c) asinh(lambda <sqrt c x, z_k / |z_k|> cosh(2 sqrt c r_k) - (lambda - 1)
+///   sinh(2 sqrt c r_k)),
+/// 2|z_k| times the signed, metric-weighted distance of x from the geodesic plane with normal z_k at distance
+/// 2 r_k from the origin. As the curvature goes to 0 it is 4 (<x, z_k> - r_k |z_k|). A row z_k = 0 gives 0.
+/// x: (..., d), weight: (classes, d), bias: (classes), result (..., classes). The curvature is a number or a
+/// tensor of one element. Source: Shimizu et al. 2021, equation 6.
+Tensor mlr(const Tensor& x, const Tensor& weight, const Tensor& bias, const Curvature& k = -1.0);
+
 }  // namespace geometry
 }  // namespace st

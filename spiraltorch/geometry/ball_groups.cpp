@@ -1,4 +1,4 @@
-// The ball's maps over many points at once: all-pairs distances and weighted midpoints.
+// The ball's maps over many points at once: all-pairs distances, logits and weighted midpoints.
 #include "spiraltorch/autograd/node.h"
 #include "spiraltorch/backend/kernels.h"
 #include "spiraltorch/geometry/ball.h"
@@ -8,6 +8,7 @@
 #include "spiraltorch/ops/creation.h"
 #include "spiraltorch/ops/reduce.h"
 #include "spiraltorch/ops/shape.h"
+#include "spiraltorch/tensor/operands.h"
 
 namespace st {
 namespace geometry {
@@ -16,6 +17,19 @@ namespace {
 Out out_of(const Tensor& t) { return t.defined() ? t.out() : Out(); }
 
 double number_of(const Tensor& k, double number) { return k.defined() ? k.detach().item<double>() : number; }
+
+// x contiguous in `dtype`, outside of autograd, and the same as (rows, d).
+Tensor dense(const Tensor& x, DType dtype) {
+  const NoGradGuard guard;
+  return contiguous(to(x, dtype));
+}
+Tensor flat_rows(const Tensor& x, DType dtype) {
+  const NoGradGuard guard;
+  const int64_t width = x.size(-1);
+  int64_t rows = 1;
+  for (int i = 0; i + 1 < x.dim(); ++i) rows *= x.shape()[i];
+  return view(dense(x, dtype), {rows, width});
+}
 
 // x, weights and c as (groups, n, d), (groups, n) and (groups).
 struct Groups {
@@ -56,14 +70,16 @@ Groups groups_of(const Tensor& x, const Tensor& w, const Tensor& k, double numbe
   const int64_t groups = numel_of(front);
   g.x = view(contiguous(as_rows(x, g.dtype, g.x_shape)), {groups, n, d});
   g.w = w.defined() ? view(contiguous(as_rows(w, g.dtype, g.w_shape)), {groups, n})
-                    : expand(ones({1, 1}, g.dtype), {groups, n});
-  g.c = view(contiguous(as_rows(minus_curvature(k, number), DType::float64, g.c_shape)), {groups});
+                    : expand(ones({1, 1}, g.dtype, x.device()), {groups, n});
+  g.c =
+      view(contiguous(as_rows(minus_curvature(k, number, x.device()), DType::float64, g.c_shape)), {groups});
   return g;
 }
 
 }  // namespace
 
 Tensor cdist(const Tensor& x, const Tensor& y, const Curvature& k) {
+  check_operands("cdist", {{"x", x}, {"y", y}, {"curvature", k.tensor(), true}});
   check_curvature("cdist", k);
   check<ShapeError>(!k.tensor().defined() || k.tensor().numel() == 1,
                     "cdist: curvature must be one number, but its shape is {}",
@@ -71,7 +87,7 @@ Tensor cdist(const Tensor& x, const Tensor& y, const Curvature& k) {
   const DType dtype = point_dtype("cdist", {x, y});
   check<ShapeError>(x.dim() == 2 && y.dim() == 2 && x.size(1) == y.size(1),
                     "cdist: expected points (n, d) and (m, d), got {} and {}", x.shape(), y.shape());
-  const Tensor z = empty({x.size(0), y.size(0)}, dtype);
+  const Tensor z = empty({x.size(0), y.size(0)}, dtype, x.device());
   const double number = k.number();
   kernels(z.device())
       .hyperbolic_cdist(as_rows(x, dtype, x.shape()).in(), as_rows(y, dtype, y.shape()).in(),
@@ -80,9 +96,9 @@ Tensor cdist(const Tensor& x, const Tensor& y, const Curvature& k) {
       "cdist", z, {x, y, k.tensor()}, Keep{x, y, k.tensor()}, [dtype, number](const Backward& b) -> Grads {
         refuse_create_graph("cdist");
         const Tensor x = b.kept(0), y = b.kept(1), k = b.kept(2);
-        const Tensor dx = b.needs(0) ? empty(x.shape(), dtype) : Tensor();
-        const Tensor dy = b.needs(1) ? empty(y.shape(), dtype) : Tensor();
-        const Tensor dc = b.needs(2) ? empty({x.size(0)}, DType::float64) : Tensor();
+        const Tensor dx = b.needs(0) ? empty(x.shape(), dtype, x.device()) : Tensor();
+        const Tensor dy = b.needs(1) ? empty(y.shape(), dtype, x.device()) : Tensor();
+        const Tensor dc = b.needs(2) ? empty({x.size(0)}, DType::float64, x.device()) : Tensor();
         const Tensor dz = to(b.dy(), dtype);
         kernels(x.device())
             .hyperbolic_cdist_backward(as_rows(x, dtype, x.shape()).in(), as_rows(y, dtype, y.shape()).in(),
@@ -91,13 +107,54 @@ Tensor cdist(const Tensor& x, const Tensor& y, const Curvature& k) {
       });
 }
 
+Tensor mlr(const Tensor& x, const Tensor& weight, const Tensor& bias, const Curvature& k) {
+  check_operands("mlr", {{"x", x}, {"weight", weight}, {"bias", bias}, {"curvature", k.tensor(), true}});
+  check_curvature("mlr", k);
+  check<ShapeError>(!k.tensor().defined() || k.tensor().numel() == 1,
+                    "mlr: curvature must be one number, but its shape is {}",
+                    k.tensor().defined() ? k.tensor().shape() : Shape());
+  const DType dtype = point_dtype("mlr", {x, weight, bias});
+  check<ShapeError>(weight.dim() == 2 && bias.dim() == 1 && bias.size(0) == weight.size(0),
+                    "mlr: expected weight (classes, d) and bias (classes), got {} and {}", weight.shape(),
+                    bias.shape());
+  check<ShapeError>(x.dim() >= 1 && x.size(-1) == weight.size(1),
+                    "mlr: last dimension of x is {}, weight expects {} (x: {}, weight: {})",
+                    x.dim() >= 1 ? x.size(-1) : 0, weight.size(1), x.shape(), weight.shape());
+  Shape shape = x.shape();
+  shape.erase(shape.size() - 1);
+  shape.push_back(weight.size(0));
+  const Tensor y = empty(shape, dtype, x.device());
+  const double number = k.number();
+  kernels(y.device())
+      .hyperbolic_mlr(flat_rows(x, dtype).in(), flat_rows(weight, dtype).in(), dense(bias, dtype).in(),
+                      -number_of(k.tensor(), number), y.out());
+  return record("mlr", y, {x, weight, bias, k.tensor()}, Keep{x, weight, bias, k.tensor()},
+                [dtype, number](const Backward& b) -> Grads {
+                  refuse_create_graph("mlr");
+                  const Tensor x = b.kept(0), weight = b.kept(1), bias = b.kept(2), k = b.kept(3);
+                  const auto wanted = [&](int i, const Shape& shape, DType type) {
+                    return b.needs(i) ? empty(shape, type, x.device()) : Tensor();
+                  };
+                  const Tensor dx = wanted(0, x.shape(), dtype), dw = wanted(1, weight.shape(), dtype),
+                               db = wanted(2, bias.shape(), dtype), dc = wanted(3, {1}, DType::float64);
+                  kernels(x.device())
+                      .hyperbolic_mlr_backward(flat_rows(x, dtype).in(), flat_rows(weight, dtype).in(),
+                                               dense(bias, dtype).in(), -number_of(k, number),
+                                               dense(b.dy(), dtype).in(), out_of(dx), out_of(dw), out_of(db),
+                                               out_of(dc));
+                  return {dx, dw, db, dc.defined() ? -reshape(dc, k.shape()) : Tensor()};
+                });
+}
+
 Tensor weighted_midpoint(const Tensor& x, const Tensor& weights, const Curvature& k) {
+  check_operands("weighted_midpoint",
+                 {{"x", x}, {"weights", weights, true}, {"curvature", k.tensor(), true}});
   check_curvature("weighted_midpoint", k);
   const double number = k.number();
   const Groups g = groups_of(x, weights, k.tensor(), number);
   Shape shape = g.front;
   shape.push_back(x.size(-1));
-  const Tensor m = empty(shape, g.dtype);
+  const Tensor m = empty(shape, g.dtype, x.device());
   const Tensor rows = view(m, {g.x.size(0), g.x.size(2)});
   kernels(m.device()).hyperbolic_midpoint(g.x.in(), g.w.in(), g.c.in(), rows.out());
   return record("weighted_midpoint", m, {x, weights, k.tensor()}, Keep{x, weights, k.tensor()},
@@ -105,9 +162,9 @@ Tensor weighted_midpoint(const Tensor& x, const Tensor& weights, const Curvature
                   refuse_create_graph("weighted_midpoint");
                   const Tensor k = b.kept(2);
                   const Groups g = groups_of(b.kept(0), b.kept(1), k, number);
-                  const Tensor dx = b.needs(0) ? empty(g.x_shape, g.dtype) : Tensor();
-                  const Tensor dw = b.needs(1) ? empty(g.w_shape, g.dtype) : Tensor();
-                  const Tensor dc = b.needs(2) ? empty(g.c_shape, DType::float64) : Tensor();
+                  const Tensor dx = b.needs(0) ? empty(g.x_shape, g.dtype, g.x.device()) : Tensor();
+                  const Tensor dw = b.needs(1) ? empty(g.w_shape, g.dtype, g.x.device()) : Tensor();
+                  const Tensor dc = b.needs(2) ? empty(g.c_shape, DType::float64, g.x.device()) : Tensor();
                   const Tensor dm = view(contiguous(to(b.dy(), g.dtype)), {g.x.size(0), g.x.size(2)});
                   kernels(dm.device())
                       .hyperbolic_midpoint_backward(g.x.in(), g.w.in(), g.c.in(), dm.in(), out_of(dx),

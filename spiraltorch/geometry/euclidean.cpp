@@ -7,6 +7,7 @@
 #include "spiraltorch/ops/compare.h"
 #include "spiraltorch/ops/random.h"
 #include "spiraltorch/ops/reduce.h"
+#include "spiraltorch/tensor/operands.h"
 
 namespace st {
 
@@ -39,6 +40,7 @@ Tensor Euclidean::random(const Shape& shape, double std, DType dtype) const {
 }
 
 void Euclidean::check_point(const Tensor& x) const {
+  check_operands("check_point", {{"x", x}});
   check<ShapeError>(x.dim() >= 1, "check_point: a point is a row, but a tensor of shape {} has none",
                     x.shape());
   const int64_t width = x.size(-1);

@@ -5,6 +5,7 @@
 
 #include "spiraltorch/geometry/euclidean.h"
 #include "spiraltorch/ops/arithmetic.h"
+#include "spiraltorch/tensor/operands.h"
 
 namespace st {
 
@@ -52,6 +53,7 @@ Tensor PoincareBall::random(const Shape& shape, double std, DType dtype) const {
 }
 
 void PoincareBall::check_point(const Tensor& x) const {
+  check_operands("check_point", {{"x", x}});
   check<ShapeError>(x.dim() >= 1, "check_point: a point is a row, but a tensor of shape {} has none",
                     x.shape());
   const int64_t width = x.size(-1);

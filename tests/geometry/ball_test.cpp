@@ -11,6 +11,7 @@
 
 #include "spiraltorch/autograd/engine.h"
 #include "spiraltorch/autograd/gradcheck.h"
+#include "spiraltorch/core/modes.h"
 #include "spiraltorch/core/parallel.h"
 #include "spiraltorch/geometry/poincare_ball.h"
 #include "spiraltorch/ops/arithmetic.h"
@@ -22,6 +23,7 @@
 #include "spiraltorch/ops/reduce.h"
 #include "spiraltorch/ops/shape.h"
 #include "tests/support/message.h"
+#include "tests/support/shadow_device.h"
 
 namespace st {
 namespace {
@@ -233,6 +235,71 @@ TEST(Ball, NarrowAndWideRowsBroadcastAndStrides) {
   }
 }
 
+// The maps of one row times a function of its length: forward keeps what backward needs unless the curvature
+// has a gradient, and float32 rows are written as pairs of floats where these suffice.
+const NamedMap kRadial[] = {maps()[1], maps()[4], maps()[5]};
+Tensor row_error(const Tensor& a, const Tensor& b) {
+  return amax(abs(a.to(DType::float64) - b), -1) / (amax(abs(b), -1) + 1e-300);
+}
+
+TEST(Ball, RadialMapsGiveTheSameWhateverIsKept) {
+  manual_seed(11);
+  for (const int64_t d : {1, 3, 4, 5, 7, 8, 9, 10, 15, 16, 17, 31, 33, 128}) {
+    for (const NamedMap& map : kRadial) {
+      SCOPED_TRACE(std::string(map.name) + " " + std::to_string(d));
+      const Tensor start = points({75, d}, -0.7, 4, DType::float32), g = randn({75, d});
+      Tensor grads[2];
+      for (const DType dtype : {DType::float32, DType::float64}) {
+        const Tensor x = start.to(dtype).clone().requires_grad_(), dz = g.to(dtype);
+        const Tensor k = tensor(-0.7, DType::float64), learnt = k.clone().requires_grad_();
+        Tensor& dx = grads[dtype == DType::float64];
+        dx = grad({map.call(x, x, x, k)}, {x}, {.grad_outputs = {dz}})[0];
+        const Tensor same = grad({map.call(x, x, x, learnt)}, {x}, {.grad_outputs = {dz}})[0];
+        EXPECT_EQ(largest(dx - same), 0);
+        const Tensor z = map.call(x, x, x, k);  // a second time from the same kept numbers
+        grad({z}, {x}, {.grad_outputs = {dz}, .retain_graph = true});
+        EXPECT_EQ(largest(grad({z}, {x}, {.grad_outputs = {dz}})[0] - dx), 0);
+        const NoGradGuard guard;
+        EXPECT_EQ(largest(map.call(x, x, x, k) - z), 0);
+      }
+      EXPECT_LT(largest(row_error(grads[0], grads[1])), 2e-7);
+    }
+  }
+}
+
+TEST(Ball, RadialMapsOfRowsOfAnySize) {
+  manual_seed(12);
+  for (const int64_t d : {3, 10, 40}) {
+    for (const double size : {1e-38, 1e-30, 1e-20, 1e-8, 1.0, 1e8, 1e12, 1e20, 1e30, 1e37}) {
+      for (const double dz_size : {1e-25, 1.0, 1e30}) {
+        SCOPED_TRACE(std::to_string(d) + " " + std::to_string(size) + " " + std::to_string(dz_size));
+        const Tensor x = (randn({40, d}) * size).requires_grad_(), g = randn({40, d}) * dz_size;
+        const Tensor wide = x.detach().to(DType::float64).clone().requires_grad_();
+        const Tensor z = expmap0(x), expected = expmap0(wide);
+        EXPECT_LT(largest(abs(z.to(DType::float64) - expected) / (abs(expected) + 1e-37)), 4e-7);  // the gap
+        const Tensor dx = grad({z}, {x}, {.grad_outputs = {g}})[0];
+        const Tensor dw = grad({expected}, {wide}, {.grad_outputs = {g.to(DType::float64)}})[0];
+        const Tensor scale = amax(abs(dw), -1, keepdim) + 1e-37;
+        EXPECT_LT(largest((dx.to(DType::float64) - dw) / scale), 2e-7);
+      }
+    }
+    // infinity and NaN stay where float64 has them, in their own rows
+    Tensor bad = points({40, d}, -1, 2, DType::float32);
+    bad[7][1].fill_(std::numeric_limits<double>::infinity());
+    bad[33][2].fill_(std::nan(""));
+    for (const NamedMap& map : kRadial) {
+      SCOPED_TRACE(map.name);
+      const auto narrow = map.call(bad, bad, bad, -1).to_vector<float>();
+      const Tensor same = bad.to(DType::float64);
+      const auto expected = map.call(same, same, same, -1).to_vector<double>();
+      for (size_t i = 0; i < narrow.size(); ++i) {
+        EXPECT_EQ(std::isnan(narrow[i]), std::isnan(expected[i])) << i;
+        EXPECT_EQ(std::isinf(narrow[i]), std::isinf(expected[i])) << i;
+      }
+    }
+  }
+}
+
 TEST(Ball, ResultsDoNotDependOnThreads) {
   manual_seed(8);
   const int before = num_threads();
@@ -323,6 +390,62 @@ TEST(Ball, Empty) {
   EXPECT_EQ(geometry::cdist(zeros({4, 3}), x).shape(), Shape({4, 0}));
   EXPECT_EQ(dist(empty({2, 0}), empty({2, 0})).to_vector<float>(), std::vector<float>({0, 0}));
   EXPECT_EQ(weighted_midpoint(empty({2, 0, 3})).to_vector<float>(), std::vector<float>(6, 0.f));
+}
+
+// Every map on a device whose memory nothing but kernels can read.
+TEST(Ball, AnyDevice) {
+  manual_seed(13);
+  const Device device = test::shadow_device();
+  const Tensor x = points({6, 5}, -1, 2, DType::float32), y = points({6, 5}, -1, 2, DType::float32);
+  const Tensor v = randn({6, 5}) * 0.3, k = tensor(-1.0, DType::float64);
+  std::vector<NamedMap> all = maps();
+  all.push_back({"cdist", 2, [](const Tensor& x, const Tensor& y, const Tensor&, const Curvature& k) {
+                   return geometry::cdist(x, y, k);
+                 }});
+  all.push_back({"mlr", 3, [](const Tensor& x, const Tensor& y, const Tensor& v, const Curvature& k) {
+                   return mlr(x, y, v.select(1, 0), k);
+                 }});
+  all.push_back(
+      {"weighted_midpoint", 1, [](const Tensor& x, const Tensor&, const Tensor& v, const Curvature& k) {
+         return weighted_midpoint(x, {}, k) + weighted_midpoint(x, v.select(1, 0), k);
+       }});
+  all.push_back({"mobius_matvec", 2, [](const Tensor& x, const Tensor& y, const Tensor&, const Curvature& k) {
+                   return mobius_matvec(y, x, k);
+                 }});
+  for (const NamedMap& map : all) {
+    SCOPED_TRACE(map.name);
+    std::vector<std::vector<float>> values[2];
+    for (const bool away : {false, true}) {
+      const auto leaf = [&](const Tensor& t) {
+        return (away ? test::moved(t, device) : t.clone()).requires_grad_();
+      };
+      for (const bool learnt : {false, true}) {
+        const Tensor a = leaf(x), b = leaf(y), c = leaf(v), curvature = leaf(k);
+        const Tensor z = learnt ? map.call(a, b, c, curvature) : map.call(a, b, c, -1);
+        EXPECT_EQ(z.device(), a.device());
+        sum(z * z).backward();
+        values[away].push_back(z.detach().to(Device::cpu).to_vector<float>());
+        for (const Tensor& t : {a, b, c, curvature}) {
+          if (t.grad().defined()) values[away].push_back(t.grad().to(Device::cpu).to_vector<float>());
+        }
+      }
+    }
+    EXPECT_EQ(values[0], values[1]);
+  }
+}
+
+TEST(Ball, WhatIsMissingIsNamed) {
+  const Tensor x = zeros({2, 3}), none;
+  EXPECT_EQ(message<ValueError>([&] { logmap(x, none); }), "logmap: y is undefined");
+  EXPECT_EQ(message<ValueError>([&] { expmap(x, none); }), "expmap: v is undefined");
+  EXPECT_EQ(message<ValueError>([&] { logmap0(none); }), "logmap0: y is undefined");
+  EXPECT_EQ(message<ValueError>([&] { transport(x, x, none); }), "transport: v is undefined");
+  EXPECT_EQ(message<ValueError>([&] { gyration(none, x, x); }), "gyration: a is undefined");
+  EXPECT_EQ(message<ValueError>([&] { mobius_scalar_mul(2, none); }), "mobius_scalar_mul: x is undefined");
+  EXPECT_EQ(message<ValueError>([&] { mobius_matvec(none, x); }), "mobius_matvec: m is undefined");
+  EXPECT_EQ(message<ValueError>([&] { geometry::cdist(x, none); }), "cdist: y is undefined");
+  EXPECT_EQ(message<ValueError>([&] { mlr(x, x, none); }), "mlr: bias is undefined");
+  EXPECT_EQ(message<ValueError>([&] { weighted_midpoint(none); }), "weighted_midpoint: x is undefined");
 }
 
 TEST(Ball, Errors) {

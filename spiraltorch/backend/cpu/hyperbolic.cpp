@@ -48,12 +48,16 @@ void RowOffsets::fill(int64_t begin, int64_t count, int64_t* offsets) const {
 
 namespace {
 
-void run(HyperbolicMap map, bool backward, const In& x, const HyperbolicRows& args) {
-  RowMap loops = hyperbolic_points_map(map, x.dtype, backward);
-  if (!loops.apply) loops = hyperbolic_metric_map(map, x.dtype, backward);
+int64_t rows_in(const In& x) {
   int64_t rows = 1;
   for (int i = 0; i + 1 < x.sizes->size(); ++i) rows *= (*x.sizes)[i];
-  parallel_for(rows, row_grain(args.width),
+  return rows;
+}
+
+void run(HyperbolicMap map, Pass pass, const In& x, const HyperbolicRows& args) {
+  RowMap loops = hyperbolic_points_map(map, x.dtype, pass);
+  if (!loops.apply) loops = hyperbolic_metric_map(map, x.dtype, pass);
+  parallel_for(rows_in(x), row_grain(args.width),
                [&](int64_t begin, int64_t end) { run_hyperbolic_rows(loops, args, x.dtype, begin, end); });
 }
 
@@ -75,14 +79,15 @@ bool gives_numbers(HyperbolicMap map) {
 
 }  // namespace
 
-void hyperbolic(HyperbolicMap map, In x, In y, In v, In c, In s, Out z) {
+void hyperbolic(HyperbolicMap map, In x, In y, In v, In c, In s, Out z, Out kept) {
   HyperbolicRows args = rows_of(x, y, v, c, s);
   (gives_numbers(map) ? args.numbers[0] : args.out[0]) = z.data;
-  run(map, false, x, args);
+  if (kept.data) args.numbers = {kept.data, static_cast<double*>(kept.data) + rows_in(x)};
+  run(map, Pass::forward, x, args);
 }
 
-void hyperbolic_backward(HyperbolicMap map, In x, In y, In v, In c, In s, In dz, Out dx, Out dy, Out dv,
-                         Out dc, Out ds) {
+void hyperbolic_backward(HyperbolicMap map, In x, In y, In v, In c, In s, In kept, In dz, Out dx, Out dy,
+                         Out dv, Out dc, Out ds) {
   HyperbolicRows args = rows_of(x, y, v, c, s);
   if (gives_numbers(map)) {
     args.g = RowSource(dz);
@@ -91,7 +96,14 @@ void hyperbolic_backward(HyperbolicMap map, In x, In y, In v, In c, In s, In dz,
   }
   args.out = {dx.data, dy.data, dv.data};
   args.numbers = {dc.data, ds.data};
-  run(map, true, x, args);
+  if (kept.defined()) {
+    const Dims sizes{rows_in(x), 1}, strides{1, 1};
+    In number{kept.data, kept.dtype, &sizes, &strides, nullptr};
+    args.s = RowSource(number);
+    number.data = static_cast<const double*>(kept.data) + rows_in(x);
+    args.g = RowSource(number);
+  }
+  run(map, kept.defined() ? Pass::kept_backward : Pass::backward, x, args);
 }
 
 }  // namespace st::cpu

@@ -10,11 +10,13 @@
 
 namespace st::cpu {
 
-void hyperbolic(HyperbolicMap map, In x, In y, In v, In c, In s, Out z);
-void hyperbolic_backward(HyperbolicMap map, In x, In y, In v, In c, In s, In dz, Out dx, Out dy, Out dv,
-                         Out dc, Out ds);
+void hyperbolic(HyperbolicMap map, In x, In y, In v, In c, In s, Out z, Out kept);
+void hyperbolic_backward(HyperbolicMap map, In x, In y, In v, In c, In s, In kept, In dz, Out dx, Out dy,
+                         Out dv, Out dc, Out ds);
 void hyperbolic_cdist(In x, In y, double c, Out z);
 void hyperbolic_cdist_backward(In x, In y, double c, In dz, Out dx, Out dy, Out dc);
+void hyperbolic_mlr(In x, In z, In r, double c, Out y);
+void hyperbolic_mlr_backward(In x, In z, In r, double c, In dy, Out dx, Out dz, Out dr, Out dc);
 void hyperbolic_midpoint(In x, In w, In c, Out m);
 void hyperbolic_midpoint_backward(In x, In w, In c, In dm, Out dx, Out dw, Out dc);
 
@@ -49,12 +51,16 @@ struct HyperbolicRows {
   std::array<RowSource, 4> rows;
   RowSource c, s, g;                  // numbers a row; g is the gradient where the map gives numbers
   std::array<void*, 3> out = {};      // contiguous rows, null where nobody asks
-  std::array<void*, 2> numbers = {};  // forward: the result; backward: dc (float64) and ds
+  std::array<void*, 2> numbers = {};  // forward: the result, or what is kept; backward: dc (float64) and ds
 };
 
 /// The rows that a loop takes at once: their numbers stay in L1.
 inline constexpr int64_t kRowBlock = 32;
 inline constexpr int kMaxRows = 4, kMaxDots = 9, kMaxOuts = 3;
+
+/// The widest rows that panels take (hyperbolic_panel-inl.h); wider ones keep vectors along the row busy
+/// anyway, and maps that write rows as pairs of floats gain from panels only where rows are very short.
+inline constexpr int64_t kPanelWidth = 32, kPairsPanelWidth = 4;
 
 /// A vector that a map reads beside its inputs: the sum of the first two, the second less the first, or the
 /// first and tau times the second.
@@ -75,6 +81,7 @@ struct RowBlock {
   const void* row[kMaxRows][kRowBlock];
   double gap_floor, gap_limit;  // of the dtype: backend/ball.h
   bool wants_c;                 // whether anybody reads the gradient of the curvature
+  int64_t products;             // how many stand in dots
 };
 /// The factors of output i.
 constexpr int64_t factors_of(int64_t i) { return i * (kMaxRows + 1) * kRowBlock; }
@@ -86,12 +93,15 @@ using WriteLoop = void (*)(const RowBlock& b, int64_t count, int64_t width, void
 /// The scalars of rows [0, count), count a multiple of the lanes.
 using ScalarLoop = void (*)(RowBlock& b, int64_t count);
 
+/// kept_backward: backward from what forward kept, the gradient of x alone.
+enum class Pass { forward, backward, kept_backward };
+
 /// One direction of a map: what hyperbolic_rows.cpp must know to run it.
 struct RowMap {
   int inputs = 0;
   Extra extra = Extra::none;
-  int numbers = 0;        // written a row
-  bool gradient = false;  // whether numbers[0] is dc, a float64
+  int numbers = 0;  // written a row
+  int doubles = 0;  // how many of them are float64 whatever the dtype
   int step_dot_count = 0, dot_count = 0, out_count = 0;
   std::array<Dot, 2> step_dots = {};
   std::array<Dot, kMaxDots> dots = {};
@@ -99,11 +109,12 @@ struct RowMap {
   ScalarLoop step = nullptr, apply = nullptr;
   DotLoop dot_rows = nullptr, step_dot_rows = nullptr;  // for the dtype of the call
   WriteLoop write_rows = nullptr;
+  int64_t panel_width = kPanelWidth;
 };
 
 /// The map, without loops if it stands in the other file.
-RowMap hyperbolic_points_map(HyperbolicMap map, DType dtype, bool backward);
-RowMap hyperbolic_metric_map(HyperbolicMap map, DType dtype, bool backward);
+RowMap hyperbolic_points_map(HyperbolicMap map, DType dtype, Pass pass);
+RowMap hyperbolic_metric_map(HyperbolicMap map, DType dtype, Pass pass);
 
 /// Computes rows [begin, end).
 void run_hyperbolic_rows(const RowMap& map, const HyperbolicRows& args, DType dtype, int64_t begin,

@@ -257,26 +257,26 @@ struct ProjectGrad {
   }
 };
 
-RowMap metric_map(HyperbolicMap map, DType dtype, bool backward) {
+RowMap metric_map(HyperbolicMap map, DType dtype, Pass pass) {
   switch (map) {
     case HyperbolicMap::dist:
-      return pick_map<Dist, DistGrad>(dtype, backward);
+      return pick_map<Dist, DistGrad>(dtype, pass);
     case HyperbolicMap::dist0:
-      return pick_map<Dist0, Dist0Grad>(dtype, backward);
+      return pick_map<Dist0, Dist0Grad>(dtype, pass);
     case HyperbolicMap::transport:
-      return pick_map<Transport, TransportGrad>(dtype, backward);
+      return pick_map<Transport, TransportGrad>(dtype, pass);
     case HyperbolicMap::transport0:
-      return pick_map<Scaled<FromOrigin>, ScaledGrad<FromOrigin>>(dtype, backward);
+      return pick_map<Scaled<FromOrigin>, ScaledGrad<FromOrigin>>(dtype, pass);
     case HyperbolicMap::transport0_back:
-      return pick_map<Scaled<ToOrigin>, ScaledGrad<ToOrigin>>(dtype, backward);
+      return pick_map<Scaled<ToOrigin>, ScaledGrad<ToOrigin>>(dtype, pass);
     case HyperbolicMap::egrad2rgrad:
-      return pick_map<Scaled<InverseMetric>, ScaledGrad<InverseMetric>>(dtype, backward);
+      return pick_map<Scaled<InverseMetric>, ScaledGrad<InverseMetric>>(dtype, pass);
     case HyperbolicMap::lambda_x:
-      return pick_map<Lambda, LambdaGrad>(dtype, backward);
+      return pick_map<Lambda, LambdaGrad>(dtype, pass);
     case HyperbolicMap::inner:
-      return pick_map<Inner, InnerGrad>(dtype, backward);
+      return pick_map<Inner, InnerGrad>(dtype, pass);
     case HyperbolicMap::project:
-      return pick_map<Project, ProjectGrad>(dtype, backward);
+      return pick_map<Project, ProjectGrad>(dtype, pass);
     default:
       return {};
   }
@@ -291,8 +291,8 @@ namespace {
 HWY_EXPORT(metric_map);
 }
 
-RowMap hyperbolic_metric_map(HyperbolicMap map, DType dtype, bool backward) {
-  return HWY_DYNAMIC_DISPATCH(metric_map)(map, dtype, backward);
+RowMap hyperbolic_metric_map(HyperbolicMap map, DType dtype, Pass pass) {
+  return HWY_DYNAMIC_DISPATCH(metric_map)(map, dtype, pass);
 }
 
 }  // namespace st::cpu

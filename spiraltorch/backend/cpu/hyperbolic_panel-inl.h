@@ -16,9 +16,6 @@
 HWY_BEFORE_NAMESPACE();
 namespace st::cpu::HWY_NAMESPACE {
 
-/// The widest rows that panels take; wider ones keep vectors along the row busy anyway.
-inline constexpr int64_t kPanelWidth = 32;
-
 #if HWY_TARGET != HWY_SCALAR
 // Whether rows of T are turned in registers, kTurn columns at a time: the columns of one 128-bit block.
 template <class T>

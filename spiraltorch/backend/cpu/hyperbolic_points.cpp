@@ -162,15 +162,28 @@ struct LogmapGrad {
 };
 
 // A row times a function of its square: z = f(c|x|^2) x. dx = f g + 2 c f' <g,x> x, dc = f' |x|^2 <g,x>.
+// Forward keeps f and f'.
 template <class Factor>
 struct Radial {
   enum { X };
-  static constexpr int kInputs = 1, kNumbers = 0;
+  static constexpr int kInputs = 1, kNumbers = 2;
   static constexpr Extra kExtra = Extra::none;
   static constexpr bool kGradient = false;
   static constexpr std::array<Dot, 1> kDots = {{{X, X}}};
   static constexpr std::array<unsigned, 1> kOut = {bit(X)};
-  static HWY_INLINE void apply(Lanes& r) { r.factor[0][X] = Factor::value(r); }
+  static HWY_INLINE void apply(Lanes& r) { r.factor[0][X] = Factor::value(r, r.number[0], r.number[1]); }
+};
+struct RadialKept {
+  enum { X, G };
+  static constexpr int kInputs = 2, kNumbers = 0;
+  static constexpr Extra kExtra = Extra::none;
+  static constexpr bool kGradient = true;
+  static constexpr std::array<Dot, 1> kDots = {{{X, G}}};
+  static constexpr std::array<unsigned, 1> kOut = {bit(X) | bit(G)};
+  static HWY_INLINE void apply(Lanes& r) {  // s and g are the two numbers that forward kept
+    r.factor[0][G] = r.s;
+    r.factor[0][X] = hn::Mul(hn::Add(r.c, r.c), hn::Mul(r.g, r.dot[0]));
+  }
 };
 template <class Factor>
 struct RadialGrad {
@@ -191,34 +204,38 @@ struct RadialGrad {
   }
 };
 
-struct Expmap0 {  // tanh(z) / z, z = sqrt c |v|; the length of the result stays inside the ball
-  static HWY_INLINE V value(const Lanes& r) {
-    const Tanhc t = tanhc(hn::Mul(r.c, r.dot[0]));
-    return hn::Mul(t.value, keep_inside(t.sech2, r.limit));
-  }
-  static HWY_INLINE void gradient(const Lanes& r, V& f, V& slope, V& by_s) {
+// Of each factor: its gradient, f, f' and the derivative by s; and the value, which is f with the length of
+// the result held inside the ball.
+struct Expmap0 {  // tanh(z) / z, z = sqrt c |v|
+  static HWY_INLINE V value(const Lanes& r, V& f, V& slope) {
     const Tanhc t = tanhc(hn::Mul(r.c, r.dot[0]));
     f = t.value;
     slope = t.slope;
+    return hn::Mul(f, keep_inside(t.sech2, r.limit));
+  }
+  static HWY_INLINE void gradient(const Lanes& r, V& f, V& slope, V& by_s) {
+    value(r, f, slope);
     by_s = hn::Zero(Row());
   }
 };
 struct Logmap0 {  // atanh(z) / z
-  static HWY_INLINE V value(const Lanes& r) { return atanhc(hn::Mul(r.c, r.dot[0]), r.gap(r.dot[0])).value; }
-  static HWY_INLINE void gradient(const Lanes& r, V& f, V& slope, V& by_s) {
+  static HWY_INLINE V value(const Lanes& r, V& f, V& slope) {
     const Atanhc l = atanhc(hn::Mul(r.c, r.dot[0]), r.gap(r.dot[0]));
-    f = l.value;
     slope = l.slope;
+    return f = l.value;
+  }
+  static HWY_INLINE void gradient(const Lanes& r, V& f, V& slope, V& by_s) {
+    value(r, f, slope);
     by_s = hn::Zero(Row());
   }
 };
 struct MobiusScalarMul {  // tanh(s atanh z) / z = s L(q) T(m), m = s^2 q L^2
-  static HWY_INLINE V value(const Lanes& r) {
-    const V q = hn::Mul(r.c, r.dot[0]), l = atanhc(q, r.gap(r.dot[0])).value;
-    const Tanhc t = tanhc(hn::Mul(q, square(hn::Mul(r.s, l))));
-    return hn::Mul(product(r.s, l, t.value), keep_inside(t.sech2, r.limit));
+  static HWY_INLINE V value(const Lanes& r, V& f, V& slope) {
+    V by_s;
+    const V sech2 = gradient(r, f, slope, by_s);
+    return hn::Mul(f, keep_inside(sech2, r.limit));
   }
-  static HWY_INLINE void gradient(const Lanes& r, V& f, V& slope, V& by_s) {
+  static HWY_INLINE V gradient(const Lanes& r, V& f, V& slope, V& by_s) {
     const V s = r.s, q = hn::Mul(r.c, r.dot[0]), gap_x = r.gap(r.dot[0]);
     const Atanhc l = atanhc(q, gap_x);
     const V sl = hn::Mul(s, l.value);
@@ -228,23 +245,24 @@ struct MobiusScalarMul {  // tanh(s atanh z) / z = s L(q) T(m), m = s^2 q L^2
     const V m_q = hn::Div(hn::Mul(s, sl), gap_x);
     slope = hn::MulAdd(hn::Mul(s, l.slope), t.value, product(sl, t.slope, m_q));
     by_s = hn::Mul(l.value, t.sech2);  // T + 2 m T' = sech^2
+    return t.sech2;
   }
 };
 
-RowMap points_map(HyperbolicMap map, DType dtype, bool backward) {
+RowMap points_map(HyperbolicMap map, DType dtype, Pass pass) {
   switch (map) {
     case HyperbolicMap::mobius_add:
-      return pick_map<MobiusAdd, MobiusAddGrad>(dtype, backward);
+      return pick_map<MobiusAdd, MobiusAddGrad>(dtype, pass);
     case HyperbolicMap::mobius_scalar_mul:
-      return pick_map<Radial<MobiusScalarMul>, RadialGrad<MobiusScalarMul>>(dtype, backward);
+      return pick_map<Radial<MobiusScalarMul>, RadialGrad<MobiusScalarMul>, RadialKept>(dtype, pass);
     case HyperbolicMap::expmap:
-      return pick_map<Expmap, ExpmapGrad>(dtype, backward);
+      return pick_map<Expmap, ExpmapGrad>(dtype, pass);
     case HyperbolicMap::logmap:
-      return pick_map<Logmap, LogmapGrad>(dtype, backward);
+      return pick_map<Logmap, LogmapGrad>(dtype, pass);
     case HyperbolicMap::expmap0:
-      return pick_map<Radial<Expmap0>, RadialGrad<Expmap0>>(dtype, backward);
+      return pick_map<Radial<Expmap0>, RadialGrad<Expmap0>, RadialKept>(dtype, pass);
     case HyperbolicMap::logmap0:
-      return pick_map<Radial<Logmap0>, RadialGrad<Logmap0>>(dtype, backward);
+      return pick_map<Radial<Logmap0>, RadialGrad<Logmap0>, RadialKept>(dtype, pass);
     default:
       return {};
   }
@@ -259,8 +277,8 @@ namespace {
 HWY_EXPORT(points_map);
 }
 
-RowMap hyperbolic_points_map(HyperbolicMap map, DType dtype, bool backward) {
-  return HWY_DYNAMIC_DISPATCH(points_map)(map, dtype, backward);
+RowMap hyperbolic_points_map(HyperbolicMap map, DType dtype, Pass pass) {
+  return HWY_DYNAMIC_DISPATCH(points_map)(map, dtype, pass);
 }
 
 }  // namespace st::cpu

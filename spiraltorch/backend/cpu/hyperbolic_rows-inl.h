@@ -11,8 +11,8 @@
 //     static constexpr Extra kExtra = Extra::sum;              // w has the index kInputs
 //     static constexpr std::array<Dot, 3> kDots = {...};       // pairs of vectors
 //     static constexpr std::array<unsigned, 1> kOut = {...};   // a bit for each vector
-//     static constexpr int kNumbers = 0;                       // numbers written a row
-//     static constexpr bool kGradient = false;                 // whether numbers[0] is dc, a float64
+//     static constexpr int kNumbers = 0;                       // numbers a row; forward, two are kept
+//     static constexpr bool kGradient = false;                 // whether number[0] is dc, a float64
 //     static void apply(Lanes& r);                             // reads c, s, g, dot; writes factor, number
 //   };
 #if defined(SPIRALTORCH_BACKEND_CPU_HYPERBOLIC_ROWS_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -25,11 +25,11 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <cstring>
 #include <type_traits>
 #include <utility>
 
 #include "spiraltorch/backend/cpu/hyperbolic.h"
+#include "spiraltorch/backend/cpu/hyperbolic_pairs-inl.h"
 #include "spiraltorch/backend/cpu/hyperbolic_scalars-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -61,41 +61,25 @@ HWY_INLINE void store_row(V v, float* p) {
   const hn::Rebind<float, Row> d;
   hn::StoreU(hn::DemoteTo(d, v), d, p);
 }
-// The same for the last n < Lanes elements of rows: nothing beyond them is touched. Made once for all rows.
+// The same for the last n < Lanes elements of rows.
 template <class T>
-struct Tail {
-  using D = std::conditional_t<std::is_same_v<T, float>, hn::Rebind<float, Row>, Row>;
-  size_t n;
-#if !HWY_MEM_OPS_MIGHT_FAULT || HWY_TARGET == HWY_AVX2  // AVX2's masks are safe for these two types
-  hn::Mask<D> mask;
-  explicit HWY_INLINE Tail(size_t count) : n(count), mask(hn::FirstN(D(), count)) {}
+struct Tail : Part<hn::Rebind<T, Row>> {
+  using Base = Part<hn::Rebind<T, Row>>;
+  explicit HWY_INLINE Tail(size_t count) : Base(count) {}
   HWY_INLINE V load(const T* p) const {
     if constexpr (std::is_same_v<T, float>) {
-      return hn::PromoteTo(Row(), hn::MaskedLoad(mask, D(), p));
+      return hn::PromoteTo(Row(), Base::load(p));
     } else {
-      return hn::MaskedLoad(mask, D(), p);
+      return Base::load(p);
     }
   }
   HWY_INLINE void store(V v, T* p) const {
     if constexpr (std::is_same_v<T, float>) {
-      hn::BlendedStore(hn::DemoteTo(D(), v), mask, D(), p);
+      Base::store(hn::DemoteTo(hn::Rebind<T, Row>(), v), p);
     } else {
-      hn::BlendedStore(v, mask, D(), p);
+      Base::store(v, p);
     }
   }
-#else
-  explicit HWY_INLINE Tail(size_t count) : n(count) {}
-  HWY_INLINE V load(const T* p) const {
-    HWY_ALIGN T buffer[hn::MaxLanes(Row())] = {};
-    std::memcpy(buffer, p, n * sizeof(T));
-    return load_row(buffer);
-  }
-  HWY_INLINE void store(V v, T* p) const {
-    HWY_ALIGN T buffer[hn::MaxLanes(Row())];
-    store_row(v, buffer);
-    std::memcpy(p, buffer, n * sizeof(T));
-  }
-#endif
 };
 // The tail of rows of this width.
 template <class T>
@@ -165,8 +149,10 @@ HWY_INLINE void clear(V* sum, std::index_sequence<I...>) {
   ((sum[I] = hn::Zero(Row())), ...);
 }
 
-// The lanes of the products of kDots, product i at to + i * kLanes * kLanes.
-template <std::array kDots, Extra kExtra, size_t kInputs, class T, size_t... I>
+// The lanes of the products of kDots, product i at to + i * kLanes * kLanes. kWhole: how many whole vectors
+// the row has, where that is known.
+inline constexpr int64_t kAnyWhole = -1;
+template <std::array kDots, Extra kExtra, size_t kInputs, int64_t kWhole, class T, size_t... I>
 HWY_INLINE void dot_row(const T* const* row, int64_t width, const Tail<T>& tail, double tau, double* to,
                         std::index_sequence<I...> dots) {
   constexpr auto inputs = std::make_index_sequence<kInputs>();
@@ -174,11 +160,11 @@ HWY_INLINE void dot_row(const T* const* row, int64_t width, const Tail<T>& tail,
   V sum[sizeof...(I)], e[kInputs + 1];
   clear(sum, dots);
   int64_t j = 0;
-  for (; j + kLanes <= width; j += kLanes) {
+  for (; kWhole == kAnyWhole ? j + kLanes <= width : j < kWhole * kLanes; j += kLanes) {
     load_vectors<kExtra, kInputs, ~0u, false>(row, j, tail, t, e, inputs);
     add_products<kDots>(e, sum, dots);
   }
-  if (j < width) {
+  if (kWhole != kAnyWhole || j < width) {
     load_vectors<kExtra, kInputs, ~0u, true>(row, j, tail, t, e, inputs);
     add_products<kDots>(e, sum, dots);
   }
@@ -192,7 +178,7 @@ HWY_INLINE void rows_at(const RowBlock& b, int64_t r, const T** row, std::index_
 
 // One function a set of products, however many maps use it: inlined into each it would take minutes to
 // compile.
-template <std::array kDots, Extra kExtra, size_t kInputs, class T>
+template <std::array kDots, Extra kExtra, size_t kInputs, class T, int64_t kWhole = kAnyWhole>
 HWY_NOINLINE void dot_rows(const RowBlock& b, int64_t count, int64_t width, double* to) {
   constexpr int64_t kSize = kLanes * kLanes;
   HWY_ALIGN double sums[kDots.size() * kSize];
@@ -201,13 +187,21 @@ HWY_NOINLINE void dot_rows(const RowBlock& b, int64_t count, int64_t width, doub
   for (int64_t r = 0; r < count; r += kLanes) {
     for (int64_t i = 0; i < kLanes; ++i) {
       rows_at(b, r + i, row, std::make_index_sequence<kInputs>());
-      dot_row<kDots, kExtra, kInputs>(row, width, tail, b.tau[r + i], sums + i * kLanes,
-                                      std::make_index_sequence<kDots.size()>());
+      dot_row<kDots, kExtra, kInputs, kWhole>(row, width, tail, b.tau[r + i], sums + i * kLanes,
+                                              std::make_index_sequence<kDots.size()>());
     }
     for (size_t i = 0; i < kDots.size(); ++i) {
       hn::Store(sums_of_rows(sums + i * kSize), Row(), to + i * kRowBlock + r);
     }
   }
+}
+
+// The same where rows are often short.
+template <std::array kDots, size_t kInputs>
+void dot_short_rows(const RowBlock& b, int64_t count, int64_t width, double* to) {
+  if (width < kLanes) return dot_rows<kDots, Extra::none, kInputs, float, 0>(b, count, width, to);
+  if (width < 2 * kLanes) return dot_rows<kDots, Extra::none, kInputs, float, 1>(b, count, width, to);
+  dot_rows<kDots, Extra::none, kInputs, float>(b, count, width, to);
 }
 
 // The sum of factor * vector over the bits of kMask.
@@ -258,6 +252,23 @@ HWY_NOINLINE void write_rows(const RowBlock& b, int64_t count, int64_t width, vo
                                      std::make_index_sequence<kOut.size()>());
     for (size_t i = 0; i < kOut.size(); ++i) out[i] += out[i] ? width : 0;
   }
+}
+
+// The one output of a map whose vectors all stand in its products: pairs of floats serve unless they cannot.
+template <class Map, class T>
+constexpr bool uses_pairs() {
+  if (!std::is_same_v<T, float> || Map::kExtra != Extra::none || Map::kOut.size() != 1) return false;
+  unsigned in_products = 0;
+  for (const Dot& dot : Map::kDots) in_products |= bit(dot.a) | bit(dot.b);
+  const unsigned all = (1u << Map::kInputs) - 1;
+  return HWY_NATIVE_FMA && Map::kInputs <= 2 && in_products == all && Map::kOut[0] == all;
+}
+template <std::array kOut, size_t kInputs>
+void write_pairs_or_rows(const RowBlock& b, int64_t count, int64_t width, void* const* to) {
+#if HWY_NATIVE_FMA
+  if (write_pairs<kInputs>(b, count, width, static_cast<float*>(to[0]))) return;
+#endif
+  write_rows<kOut, Extra::none, kInputs, float>(b, count, width, to);
 }
 
 // --- scalars ---
@@ -334,7 +345,7 @@ RowMap map_for() {
   m.inputs = Map::kInputs;
   m.extra = Map::kExtra;
   m.numbers = Map::kNumbers;
-  m.gradient = Map::kGradient;
+  m.doubles = Map::kGradient ? 1 : Map::kNumbers == 2 ? 2 : 0;
   m.dot_count = static_cast<int>(Map::kDots.size());
   std::copy(Map::kDots.begin(), Map::kDots.end(), m.dots.begin());
   m.out_count = static_cast<int>(Map::kOut.size());
@@ -347,14 +358,25 @@ RowMap map_for() {
     m.step = step_scalars<Map>;
     m.step_dot_rows = dot_rows<Map::kStepDots, Extra::none, 2, T>;
   }
-  if constexpr (Map::kOut.size() > 0) m.write_rows = write_rows<Map::kOut, Map::kExtra, Map::kInputs, T>;
+  if constexpr (uses_pairs<Map, T>()) {
+    m.dot_rows = dot_short_rows<Map::kDots, Map::kInputs>;
+    m.write_rows = write_pairs_or_rows<Map::kOut, Map::kInputs>;
+    m.panel_width = kPairsPanelWidth;
+  } else if constexpr (Map::kOut.size() > 0) {
+    m.write_rows = write_rows<Map::kOut, Map::kExtra, Map::kInputs, T>;
+  }
   return m;
 }
 
-template <class Forward, class Gradient>
-RowMap pick_map(DType dtype, bool backward) {
-  if (dtype == DType::float64) return backward ? map_for<Gradient, double>() : map_for<Forward, double>();
-  return backward ? map_for<Gradient, float>() : map_for<Forward, float>();
+template <class Forward, class Gradient, class Kept = Gradient>
+RowMap pick_map(DType dtype, Pass pass) {
+  const auto pick = [pass](auto zero) {
+    using T = decltype(zero);
+    return pass == Pass::forward    ? map_for<Forward, T>()
+           : pass == Pass::backward ? map_for<Gradient, T>()
+                                    : map_for<Kept, T>();
+  };
+  return dtype == DType::float64 ? pick(0.0) : pick(0.0f);
 }
 
 }  // namespace st::cpu::HWY_NAMESPACE

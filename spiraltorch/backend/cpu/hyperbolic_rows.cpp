@@ -36,8 +36,9 @@ void store_numbers(const double* from, int64_t begin, int64_t count, void* to) {
   for (int64_t i = 0; i < count; ++i) p[i] = static_cast<T>(from[i]);
 }
 
-// Where rows [begin, begin + count) lie; the rest of the block repeats the last one.
-void load_rows(const RowSource& source, int64_t size, int64_t begin, int64_t count, const void** row) {
+// Where rows [begin, begin + count) lie; idle lanes, up to `whole` rows, repeat the last one.
+void load_rows(const RowSource& source, int64_t size, int64_t begin, int64_t count, int64_t whole,
+               const void** row) {
   const char* data = static_cast<const char*>(source.data);
   if (const int64_t stride = source.offsets.stride(); stride >= 0) {
     const char* at = data + begin * stride * size;
@@ -47,7 +48,7 @@ void load_rows(const RowSource& source, int64_t size, int64_t begin, int64_t cou
     source.offsets.fill(begin, count, offsets);
     for (int64_t r = 0; r < count; ++r) row[r] = data + offsets[r] * size;
   }
-  for (int64_t r = count; r < kRowBlock; ++r) row[r] = row[count - 1];
+  for (int64_t r = count; r < whole; ++r) row[r] = row[count - 1];
 }
 
 // Both forms of a block: the scalars of `whole` rows, the elements of `count` rows.
@@ -109,14 +110,18 @@ void run_rows(const RowMap& map, const HyperbolicRows& args, DType dtype, int64_
   b.gap_floor = is_double ? gap_floor<double>() : gap_floor<float>();
   b.gap_limit = ball_gap(dtype);
   b.wants_c = args.numbers[0] != nullptr;
+  b.products = map.dot_count;
   const bool one_c = args.c.offsets.is_one();
   if (one_c && begin < end) {
     const double c = *static_cast<const double*>(args.c.data);
     std::fill(b.c, b.c + kRowBlock, c);
     std::fill(b.root_c, b.root_c + kRowBlock, std::sqrt(c));
   }
-  for (int64_t at = begin; at < end; at += kRowBlock) {
-    const int64_t count = std::min(kRowBlock, end - at), whole = (count + kLanes - 1) / kLanes * kLanes;
+  // 4 KiB of each input: what a sweep has read stays in L1 for the next
+  const int64_t some = 4096 / std::max<int64_t>(1, args.width * size) / kLanes * kLanes;
+  const int64_t block = std::clamp(some, kLanes, kRowBlock);
+  for (int64_t at = begin; at < end; at += block) {
+    const int64_t count = std::min(block, end - at), whole = (count + kLanes - 1) / kLanes * kLanes;
     if (!one_c) {
       load_numbers(args.c, at, count, b.c);
       for (int64_t r = 0; r < whole; r += kLanes) hn::Store(hn::Sqrt(hn::Load(d, b.c + r)), d, b.root_c + r);
@@ -124,13 +129,13 @@ void run_rows(const RowMap& map, const HyperbolicRows& args, DType dtype, int64_
     if (args.s.data) load_numbers(args.s, at, count, b.s);
     if (args.g.data) load_numbers(args.g, at, count, b.g);
     for (int i = 0; i < map.inputs; ++i) {
-      load_rows(args.rows[static_cast<size_t>(i)], size, at, count, b.row[i]);
+      load_rows(args.rows[static_cast<size_t>(i)], size, at, count, whole, b.row[i]);
     }
     void* out[kMaxOuts];
     for (size_t i = 0; i < kMaxOuts; ++i) {
       out[i] = args.out[i] ? static_cast<char*>(args.out[i]) + at * args.width * size : nullptr;
     }
-    if (args.width <= kPanelWidth) {
+    if (args.width <= map.panel_width) {
       is_double ? panel_block<double>(map, b, whole, count, args.width, out, panels)
                 : panel_block<float>(map, b, whole, count, args.width, out, panels);
     } else {
@@ -139,8 +144,9 @@ void run_rows(const RowMap& map, const HyperbolicRows& args, DType dtype, int64_
     for (size_t i = 0; i < static_cast<size_t>(map.numbers); ++i) {
       if (!args.numbers[i]) continue;
       const double* from = b.numbers + i * kRowBlock;
-      is_double || (i == 0 && map.gradient) ? store_numbers<double>(from, at, count, args.numbers[i])
-                                            : store_numbers<float>(from, at, count, args.numbers[i]);
+      is_double || i < static_cast<size_t>(map.doubles)
+          ? store_numbers<double>(from, at, count, args.numbers[i])
+          : store_numbers<float>(from, at, count, args.numbers[i]);
     }
   }
 }

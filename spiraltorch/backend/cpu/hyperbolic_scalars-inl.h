@@ -70,22 +70,40 @@ HWY_INLINE Tanhc tanhc(V q) {
   return {t, hn::IfThenElse(hn::Lt(q, constant(kSeries)), series, direct), sech2};
 }
 
-// L(q) = atanh(sqrt q) / sqrt q and its derivative, given the gap 1 - q.
+// L(q) = atanh(sqrt q) / sqrt q and its derivative, given the gap 1 - q. With z = sqrt q,
+//   2 atanh z = log((1 + z)^2 / gap) = k ln 2 + 2 atanh s,  s = ((1 + z)^2 - 2^k gap) / ((1 + z)^2 + 2^k
+//   gap),
+// where k, of the bits of the quotient's operands, leaves |s| < 0.201: atanh s = s + s^3 P(s^2). For k = 0, s
+// is z: then L = 1 + q P(q) and L' = (1 / gap - P(q)) / 2 cancel nowhere, at 0 neither.
 struct Atanhc {
   V value, slope;
 };
 HWY_INLINE Atanhc atanhc(V q, V gap_q) {
   const Row d;
-  const V z = hn::Sqrt(hn::Min(constant(1), q)), one = constant(1);
-  const V twice_z = hn::Add(z, z);
-  const V r = hn::Div(one, hn::Mul(twice_z, gap_q));
-  const V per_gap = hn::Mul(r, twice_z), per_z = hn::Mul(r, gap_q);  // 1 / gap, 1 / 2z
-  const V t = product(twice_z, hn::Add(one, z), per_gap);            // (1 + z) / (1 - z) - 1
-  const V value = hn::IfThenElse(hn::Eq(z, hn::Zero(d)), one, hn::Mul(math::Log1p(d, t), per_z));
-  const V series = math::math_detail::Polynomial(d, q, 1.0 / 3, 2.0 / 5, 3.0 / 7, 4.0 / 9, 5.0 / 11, 6.0 / 13,
-                                                 7.0 / 15, 8.0 / 17, 9.0 / 19);
-  const V direct = product(hn::Sub(per_gap, value), constant(2), square(per_z));
-  return {value, hn::IfThenElse(hn::Lt(q, constant(kSeries)), series, direct)};
+  const hn::RebindToUnsigned<Row> du;
+  const V one = constant(1), z = hn::Sqrt(hn::Min(one, q)), top = square(hn::Add(one, z));
+  // the difference of two doubles' bits is 2^52 log2 of their quotient, but for 9 % of 2^52
+  const auto bits = hn::BitCast(du, gap_q);
+  const auto log2 = hn::Sub(hn::BitCast(du, top), bits);
+  const auto rounded = hn::Add(log2, hn::Set(du, uint64_t{1} << 51));
+  const auto whole = hn::And(rounded, hn::Set(du, ~((uint64_t{1} << 52) - 1)));  // k 2^52
+  const V scaled = hn::BitCast(d, hn::Add(bits, whole));                         // 2^k gap
+  const auto near = hn::Eq(scaled, gap_q);                                       // k = 0
+  const auto digits = hn::Or(hn::ShiftRight<52>(rounded), hn::Set(du, 0x4330000000000000u));
+  const V k = hn::Sub(hn::BitCast(d, digits), constant(0x1p52));
+  const V den = hn::Add(top, scaled), divisor = hn::IfThenElse(near, one, z);
+  const V den_z = hn::Mul(den, divisor), r = hn::Div(one, hn::Mul(den_z, gap_q));
+  const V per_gap = hn::Mul(r, den_z), per_den = product(r, gap_q, divisor), per_z = product(r, gap_q, den);
+  const V s = hn::IfThenElse(near, z, hn::Mul(hn::Sub(top, scaled), per_den)), s2 = square(s);
+  const V p = math::math_detail::Polynomial(
+      d, s2, 0.33333333333333332, 0.200000000000041528, 0.142857142835591927, 0.11111111536863644,
+      0.0909086784530501878, 0.076944716244830539, 0.0660412806720903413, 0.0680998554237711331);
+  const V bent = hn::MulAdd(s2, p, one);
+  const V far = hn::Mul(hn::MulAdd(k, constant(0.34657359027997265), hn::Mul(s, bent)), per_z);
+  const V value = hn::IfThenElse(near, bent, far);
+  const V slope_near = hn::Mul(hn::Sub(per_gap, p), constant(0.5));
+  const V slope_far = product(hn::Sub(per_gap, value), constant(0.5), square(per_z));
+  return {value, hn::IfThenElse(near, slope_near, slope_far)};
 }
 
 // S(q) = asinh(u) / u with u = sqrt q, its derivative, asinh(u), u and 1 / sqrt(1 + q).

@@ -96,6 +96,8 @@ Kernels make_kernels() {
   k.hyperbolic_backward.fn = hyperbolic_backward;
   k.hyperbolic_cdist.fn = hyperbolic_cdist;
   k.hyperbolic_cdist_backward.fn = hyperbolic_cdist_backward;
+  k.hyperbolic_mlr.fn = hyperbolic_mlr;
+  k.hyperbolic_mlr_backward.fn = hyperbolic_mlr_backward;
   k.hyperbolic_midpoint.fn = hyperbolic_midpoint;
   k.hyperbolic_midpoint_backward.fn = hyperbolic_midpoint_backward;
   k.ball_step.fn = ball_step;

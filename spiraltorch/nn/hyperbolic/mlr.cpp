@@ -1,4 +1,4 @@
-// Mlr: one product for all classes; what remains is a function of numbers a row and numbers a class.
+// Mlr: its parameters; the logits are geometry::mlr.
 #include "spiraltorch/nn/hyperbolic/mlr.h"
 
 #include <cmath>
@@ -7,12 +7,7 @@
 #include "spiraltorch/geometry/euclidean.h"
 #include "spiraltorch/nn/init.h"
 #include "spiraltorch/nn/repr.h"
-#include "spiraltorch/ops/arithmetic.h"
-#include "spiraltorch/ops/compare.h"
-#include "spiraltorch/ops/copy.h"
 #include "spiraltorch/ops/creation.h"
-#include "spiraltorch/ops/matmul.h"
-#include "spiraltorch/ops/reduce.h"
 
 namespace st::nn::hyperbolic {
 
@@ -37,17 +32,7 @@ Tensor Mlr::forward(const Tensor& x) {
   check<ShapeError>(x.dim() >= 1 && x.size(-1) == weight.size(1),
                     "Mlr: last dimension of x is {}, weight expects {} (x: {}, weight: {})",
                     x.dim() >= 1 ? x.size(-1) : 0, weight.size(1), x.shape(), weight.shape());
-  const double root_c = std::sqrt(-curvature_);
-  // |z|, with gradient 0 where it is 0
-  const Tensor square = sum(weight * weight, -1), none = square == 0, safe = where(none, 1.0, square);
-  const Tensor length = sqrt(safe);
-  // sinh t and cosh t of t = 2 sqrt c r, from e = e^t - 1: small t lose nothing
-  const Tensor t = bias * (2 * root_c), e = expm1(t), inverse = reciprocal(e + 1);
-  const Tensor sinh_t = (e + e * inverse) * 0.5, cosh_t = (e + 1 + inverse) * 0.5;
-  const Tensor lambda = geometry::lambda_x(x, curvature_, keepdim);
-  const Tensor along = linear(x, weight) * (cosh_t * (root_c / length));
-  const Tensor logits = asinh(lambda * along - (lambda - 1) * sinh_t) * (length * (2 / root_c));
-  return where(none, 0.0, logits);
+  return geometry::mlr(x, weight, bias, curvature_);
 }
 
 void Mlr::visit(Visitor& v) {

@@ -1,0 +1,148 @@
+// Writing float32 rows z = fx x or fx x + fg g without a detour through float64. A factor is a pair of
+// floats, high + low, and what a product loses in rounding is kept: z is within one unit in its last place,
+// at twice the speed, for a vector holds twice as many floats and nothing is converted.
+#if defined(SPIRALTORCH_BACKEND_CPU_HYPERBOLIC_PAIRS_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef SPIRALTORCH_BACKEND_CPU_HYPERBOLIC_PAIRS_INL_H_
+#undef SPIRALTORCH_BACKEND_CPU_HYPERBOLIC_PAIRS_INL_H_
+#else
+#define SPIRALTORCH_BACKEND_CPU_HYPERBOLIC_PAIRS_INL_H_
+#endif
+
+#include <hwy/cache_control.h>
+
+#include <cstring>
+
+#include "spiraltorch/backend/cpu/hyperbolic.h"
+#include "spiraltorch/backend/cpu/hyperbolic_scalars-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace st::cpu::HWY_NAMESPACE {
+
+// The first n elements of a vector of D: nothing beyond them is touched. Made once for all rows.
+template <class D>
+struct Part {
+  using T = hn::TFromD<D>;
+  size_t n;
+#if !HWY_MEM_OPS_MIGHT_FAULT || HWY_TARGET == HWY_AVX2  // AVX2's masks are safe for float and double
+  hn::Mask<D> mask;
+  explicit HWY_INLINE Part(size_t count) : n(count), mask(hn::FirstN(D(), count)) {}
+  HWY_INLINE hn::Vec<D> load(const T* p) const { return hn::MaskedLoad(mask, D(), p); }
+  HWY_INLINE void store(hn::Vec<D> v, T* p) const { hn::BlendedStore(v, mask, D(), p); }
+#else
+  explicit HWY_INLINE Part(size_t count) : n(count) {}
+  HWY_INLINE hn::Vec<D> load(const T* p) const {
+    HWY_ALIGN T buffer[hn::MaxLanes(D())] = {};
+    std::memcpy(buffer, p, n * sizeof(T));
+    return hn::Load(D(), buffer);
+  }
+  HWY_INLINE void store(hn::Vec<D> v, T* p) const {
+    HWY_ALIGN T buffer[hn::MaxLanes(D())];
+    hn::Store(v, D(), buffer);
+    std::memcpy(p, buffer, n * sizeof(T));
+  }
+#endif
+};
+
+#if HWY_NATIVE_FMA
+using Wide = hn::ScalableTag<float>;
+using WideV = hn::Vec<Wide>;
+
+struct Pair {
+  WideV high, low;
+};
+HWY_INLINE WideV combine_pairs(Pair fx, WideV x) { return hn::MulAdd(x, fx.high, hn::Mul(x, fx.low)); }
+HWY_INLINE WideV combine_pairs(Pair fx, WideV x, Pair fg, WideV g) {
+  const WideV product = hn::Mul(x, fx.high), lost = hn::MulSub(x, fx.high, product);
+  const WideV rest = hn::MulAdd(g, fg.low, hn::MulAdd(x, fx.low, lost));
+  return hn::Add(hn::MulAdd(g, fg.high, product), rest);
+}
+
+// The factors of a block as pairs. False if pairs are not enough: where a factor is so small or, with its
+// vector, so large that parts of the sum would underflow or overflow, or where the block holds NaN or
+// infinity, which its products tell.
+template <size_t kVectors>
+HWY_INLINE bool pairs_of(const RowBlock& b, int64_t count, float* high, float* low) {
+  const Row d;
+  const hn::Rebind<float, Row> df;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  auto fit = hn::Eq(hn::Zero(d), hn::Zero(d));
+  for (int64_t at = 0; at < b.products * kRowBlock; at += kRowBlock) {
+    for (int64_t r = at; r < at + count; r += lanes) {
+      fit = hn::And(fit, hn::Le(hn::Abs(hn::Load(d, b.dots + r)), constant(0x1p130)));
+    }
+  }
+  for (int64_t at = 0; at < static_cast<int64_t>(kVectors) * kRowBlock; at += kRowBlock) {
+    for (int64_t r = at; r < at + count; r += lanes) {
+      const V f = hn::Load(d, b.factors + r), size = hn::Abs(f);
+      const auto inside = hn::And(hn::Ge(size, constant(0x1p-90)), hn::Le(size, constant(0x1p60)));
+      fit = hn::And(fit, hn::Or(inside, hn::Eq(f, hn::Zero(d))));
+      const auto rounded = hn::DemoteTo(df, f);
+      hn::Store(rounded, df, high + r);
+      hn::Store(hn::DemoteTo(df, hn::Sub(f, hn::PromoteTo(d, rounded))), df, low + r);
+    }
+  }
+  return hn::AllTrue(d, fit);
+}
+
+// One step of write_pairs; load and store are those of whole vectors or of a part. While a block is written,
+// the next one is fetched: `ahead` elements on, if rows are dense.
+template <size_t kVectors, class Load, class Store>
+HWY_INLINE void step_of_pairs(const Pair* f, const float* x, const float* g, float* out, int64_t ahead,
+                              const Load& load, const Store& store) {
+  hwy::Prefetch(x + ahead);
+  hwy::Prefetch(out + ahead);
+  if constexpr (kVectors == 1) {
+    store(combine_pairs(f[0], load(x)), out);
+  } else {
+    hwy::Prefetch(g + ahead);
+    store(combine_pairs(f[0], load(x), f[1], load(g)), out);
+  }
+}
+
+// kShort: a row fits into one vector.
+template <size_t kVectors, bool kShort>
+HWY_INLINE void write_pairs_of(const RowBlock& b, int64_t count, int64_t width, const float* high,
+                               const float* low, float* out) {
+  const Wide d;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d)), ahead = count * width;
+  const Part<Wide> part(static_cast<size_t>(kShort ? width : width % lanes));
+  const auto load = [d](const float* p) HWY_ATTR { return hn::LoadU(d, p); };
+  const auto store = [d](WideV v, float* p) HWY_ATTR { hn::StoreU(v, d, p); };
+  const auto load_part = [&part](const float* p) HWY_ATTR { return part.load(p); };
+  const auto store_part = [&part](WideV v, float* p) HWY_ATTR { part.store(v, p); };
+  for (int64_t r = 0; r < count; ++r, out += width) {
+    const float *x = static_cast<const float*>(b.row[0][r]), *g = x;
+    Pair f[kVectors] = {{hn::Set(d, high[r]), hn::Set(d, low[r])}};
+    if constexpr (kVectors == 2) {
+      g = static_cast<const float*>(b.row[1][r]);
+      f[1] = {hn::Set(d, high[kRowBlock + r]), hn::Set(d, low[kRowBlock + r])};
+    }
+    int64_t j = 0;
+    if constexpr (!kShort) {
+      for (; j + lanes <= width; j += lanes) {
+        step_of_pairs<kVectors>(f, x + j, g + j, out + j, ahead, load, store);
+      }
+      if (j == width) continue;
+    }
+    step_of_pairs<kVectors>(f, x + j, g + j, out + j, ahead, load_part, store_part);
+  }
+}
+
+// Writes rows [0, count) of the one output of a map of kVectors vectors; false: nothing is written, see
+// pairs_of.
+template <size_t kVectors>
+HWY_NOINLINE bool write_pairs(const RowBlock& b, int64_t count, int64_t width, float* out) {
+  static_assert(kVectors == 1 || kVectors == 2);
+  HWY_ALIGN float high[kVectors * kRowBlock], low[kVectors * kRowBlock];
+  if (!pairs_of<kVectors>(b, count, high, low)) return false;
+  width <= static_cast<int64_t>(hn::Lanes(Wide()))
+      ? write_pairs_of<kVectors, true>(b, count, width, high, low, out)
+      : write_pairs_of<kVectors, false>(b, count, width, high, low, out);
+  return true;
+}
+#endif
+
+}  // namespace st::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif  // SPIRALTORCH_BACKEND_CPU_HYPERBOLIC_PAIRS_INL_H_

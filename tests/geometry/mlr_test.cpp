@@ -1,0 +1,159 @@
+// mlr against the same formula composed of ops, and its edges. Values of PyTorch: tests/nn/hyperbolic.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "spiraltorch/autograd/engine.h"
+#include "spiraltorch/autograd/gradcheck.h"
+#include "spiraltorch/core/parallel.h"
+#include "spiraltorch/geometry/ball.h"
+#include "spiraltorch/geometry/poincare_ball.h"
+#include "spiraltorch/ops/arithmetic.h"
+#include "spiraltorch/ops/compare.h"
+#include "spiraltorch/ops/copy.h"
+#include "spiraltorch/ops/creation.h"
+#include "spiraltorch/ops/matmul.h"
+#include "spiraltorch/ops/random.h"
+#include "spiraltorch/ops/reduce.h"
+#include "spiraltorch/ops/shape.h"
+#include "tests/support/message.h"
+
+namespace st {
+namespace {
+
+// The formula, op by op.
+Tensor naive(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& k) {
+  const Tensor root_c = sqrt(-k), t = bias * 2.0 * root_c;
+  const Tensor square = sum(weight * weight, -1), none = square == 0, length = sqrt(where(none, 1.0, square));
+  const Tensor lambda = geometry::lambda_x(x, k, keepdim);
+  const Tensor e = expm1(t), inverse = reciprocal(e + 1);
+  const Tensor sinh_t = (e + e * inverse) * 0.5, cosh_t = (e + 1 + inverse) * 0.5;
+  const Tensor along = linear(x, weight) * (cosh_t * root_c / length);
+  return where(none, 0.0, asinh(lambda * along - (lambda - 1) * sinh_t) * length * 2.0 / root_c);
+}
+
+double largest(const Tensor& x) { return x.numel() ? max(abs(x)).item<double>() : 0; }
+double error(const Tensor& a, const Tensor& b) {
+  return largest(a.to(DType::float64) - b) / (largest(b) + 1e-300);
+}
+
+TEST(GeometryMlr, IsTheNaiveForm) {
+  manual_seed(1);
+  for (const double c : {1e-3, 1.0, 10.0}) {
+    for (const int64_t n : {1, 4, 7, 130}) {
+      for (const int64_t d : {1, 3, 8, 33}) {
+        for (const int64_t classes : {1, 5, 16, 17, 40}) {
+          SCOPED_TRACE(std::to_string(c) + " " + std::to_string(n) + " " + std::to_string(d) + " " +
+                       std::to_string(classes));
+          const Tensor x = PoincareBall(-c).random({n, d}, 1.0, DType::float64).requires_grad_();
+          const Tensor w = randn({classes, d}, DType::float64).requires_grad_();
+          const Tensor r = (randn({classes}, DType::float64) * (0.3 / std::sqrt(c))).requires_grad_();
+          const Tensor k = tensor(-c, DType::float64).requires_grad_();
+          const Tensor g = randn({n, classes}, DType::float64);
+          const Tensor y = geometry::mlr(x, w, r, k), expected = naive(x, w, r, k);
+          EXPECT_LT(error(y, expected), 1e-12);
+          const auto grads = grad({y}, {x, w, r, k}, {.grad_outputs = {g}});
+          const auto wanted = grad({expected}, {x, w, r, k}, {.grad_outputs = {g}});
+          for (size_t i = 0; i < 3; ++i) EXPECT_LT(error(grads[i], wanted[i]), 1e-11) << i;
+          EXPECT_LT(error(grads[3], wanted[3]), 1e-8);  // its terms cancel
+          // float32 storage, float64 inside: what is left is the rounding of the results
+          const auto narrow = [](const Tensor& t) { return t.detach().to(DType::float32); };
+          const Tensor a = narrow(x).requires_grad_(), b = narrow(w).requires_grad_(),
+                       e = narrow(r).requires_grad_();
+          const auto wide = [](const Tensor& t) { return t.detach().to(DType::float64).requires_grad_(); };
+          const Tensor xa = wide(a), wb = wide(b), re = wide(e);
+          const Tensor single = geometry::mlr(a, b, e, -c), same = geometry::mlr(xa, wb, re, -c);
+          EXPECT_EQ(single.dtype(), DType::float32);
+          EXPECT_LT(error(single, same), 1e-7);
+          const Tensor h = g.to(DType::float32);
+          const auto got = grad({single}, {a, b, e}, {.grad_outputs = {h}});
+          const auto exact = grad({same}, {xa, wb, re}, {.grad_outputs = {h.to(DType::float64)}});
+          for (size_t i = 0; i < 3; ++i) EXPECT_LT(error(got[i], exact[i]), 1e-6) << i;
+        }
+      }
+    }
+  }
+}
+
+TEST(GeometryMlr, GradientsEqualCentralDifferences) {
+  manual_seed(2);
+  for (const double c : {0.3, 4.0}) {
+    const Tensor x = PoincareBall(-c).random({2, 3, 4}, 1.0, DType::float64).requires_grad_();
+    const Tensor w = randn({3, 4}, DType::float64).requires_grad_();
+    const Tensor r = (randn({3}, DType::float64) * 0.3).requires_grad_();
+    const Tensor k = tensor({-c}, DType::float64).requires_grad_();
+    EXPECT_TRUE(gradcheck([](const std::vector<Tensor>& in)
+                              -> std::vector<Tensor> { return {geometry::mlr(in[0], in[1], in[2], in[3])}; },
+                          {x, w, r, k}));
+  }
+}
+
+TEST(GeometryMlr, LayoutsThreadsAndEdges) {
+  manual_seed(3);
+  const int before = num_threads();
+  const Tensor x = PoincareBall().random({1000, 20}), w = randn({30, 20}), r = randn({30}) * 0.3;
+  const auto run = [&] {
+    const Tensor a = x.clone().requires_grad_(), b = w.clone().requires_grad_(),
+                 e = r.clone().requires_grad_();
+    const Tensor y = geometry::mlr(a, b, e);
+    auto all = grad({sum(y * y)}, {a, b, e});
+    all.push_back(y.detach());
+    return all;
+  };
+  set_num_threads(1);
+  const auto one = run();
+  set_num_threads(3);
+  const auto three = run();
+  set_num_threads(before);
+  for (size_t i = 0; i < one.size(); ++i) EXPECT_EQ(largest(one[i] - three[i]), 0) << i;
+
+  const auto turned = [](const Tensor& t) { return t.transpose(0, 1).contiguous().transpose(0, 1); };
+  EXPECT_EQ(largest(geometry::mlr(turned(x), turned(w), r) - one[3]), 0);
+  EXPECT_EQ(largest(geometry::mlr(x.reshape({10, 100, 20}), w, r).reshape({1000, 30}) - one[3]), 0);
+  EXPECT_EQ(geometry::mlr(x[0], w, r).shape(), Shape({30}));
+  EXPECT_EQ(geometry::mlr(empty({0, 20}), w, r).shape(), Shape({0, 30}));
+  EXPECT_EQ(geometry::mlr(x, empty({0, 20}), empty({0})).shape(), Shape({1000, 0}));
+  const Tensor none = empty({0, 20}).requires_grad_(), leaf = w.clone().requires_grad_();
+  sum(geometry::mlr(none, leaf, r)).backward();
+  EXPECT_EQ(largest(leaf.grad()), 0);
+  // on the boundary and beyond, and a class without a plane: finite, and NaN stays in its row
+  Tensor wild = x.narrow(0, 0, 4).clone();
+  wild[0].fill_(1.0 / std::sqrt(20.0));
+  wild[1].fill_(7.0);
+  Tensor planes = w.clone();
+  planes[2].fill_(0.0);
+  const Tensor edge = wild.requires_grad_(), z = planes.requires_grad_();
+  const Tensor y = geometry::mlr(edge, z, r);
+  EXPECT_EQ(largest(y.narrow(1, 2, 1)), 0);
+  sum(y).backward();
+  EXPECT_TRUE(std::isfinite(largest(y)) && std::isfinite(sum(abs(edge.grad())).item<double>()));
+  EXPECT_EQ(largest(z.grad()[2]), 0);
+  Tensor bad = x.narrow(0, 0, 6).clone();
+  bad[5][3].fill_(std::nan(""));
+  const auto values = geometry::mlr(bad, w, r).to_vector<float>();
+  for (size_t i = 0; i < values.size(); ++i) EXPECT_EQ(std::isnan(values[i]), i >= 150) << i;
+}
+
+TEST(GeometryMlr, Errors) {
+  const Tensor x = zeros({4, 3}), w = zeros({2, 3}), r = zeros({2});
+  EXPECT_EQ(message<ShapeError>([&] {
+              geometry::mlr(x, zeros({2, 5}), r);
+            }),
+            "mlr: last dimension of x is 3, weight expects 5 (x: (4, 3), weight: (2, 5))");
+  EXPECT_EQ(message<ShapeError>([&] { geometry::mlr(x, w, zeros({3})); }),
+            "mlr: expected weight (classes, d) and bias (classes), got (2, 3) and (3,)");
+  EXPECT_EQ(message<ShapeError>([&] {
+              geometry::mlr(x, w, r, tensor({-1.0, -2.0}));
+            }),
+            "mlr: curvature must be one number, but its shape is (2,)");
+  EXPECT_EQ(message<ValueError>([&] { geometry::mlr(x, w, r, 1); }),
+            "mlr: curvature is 1, expected a negative finite number");
+  EXPECT_EQ(message<DTypeError>([&] { geometry::mlr(x.to(DType::bfloat16), w, r); }),
+            "mlr: points and tangent vectors are float32 or float64, not bfloat16 (shape (4, 3))");
+  const Tensor p = (zeros({2, 3}) + 0.1).requires_grad_();
+  EXPECT_EQ(message<ValueError>([&] { grad({sum(geometry::mlr(p, w, r))}, {p}, {.create_graph = true}); }),
+            "mlr: its gradient is fused and has no second derivative; create_graph cannot pass it");
+}
+
+}  // namespace
+}  // namespace st

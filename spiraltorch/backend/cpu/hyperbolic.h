@@ -54,8 +54,8 @@ struct HyperbolicRows {
   std::array<void*, 2> numbers = {};  // forward: the result, or what is kept; backward: dc (float64) and ds
 };
 
-/// The rows that a loop takes at once: their numbers stay in L1.
-inline constexpr int64_t kRowBlock = 32;
+/// The most rows that a loop takes at once, and those that a panel holds: their numbers stay in L1.
+inline constexpr int64_t kRowBlock = 64, kPanelRows = 32;
 inline constexpr int kMaxRows = 4, kMaxDots = 9, kMaxOuts = 3;
 
 /// The widest rows that panels take (hyperbolic_panel-inl.h); wider ones keep vectors along the row busy

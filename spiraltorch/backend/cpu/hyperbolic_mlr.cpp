@@ -17,7 +17,7 @@
 
 namespace st::cpu {
 
-inline constexpr int64_t kTileRows = 4;
+inline constexpr int64_t kTileRows = 4, kBlockRows = 32;
 
 // The classes of a call. Rows are filled up with zeros to `stride` elements, classes to `padded`.
 struct Classes {
@@ -119,43 +119,45 @@ HWY_INLINE double widen_row(const T* from, int64_t width, int64_t stride, double
   return hn::GetLane(hn::SumOfLanes(d, hn::Add(even, odd))) + rest;
 }
 
-// Four rows from row i on, zeros beyond the last, and lambda and |x|^2 of each.
+// `count` rows from row i on, filled up with zeros to whole tiles, and lambda and |x|^2 of each.
 template <class T>
-void widen_tile(const MlrCall& m, int64_t i, double* x, double* lambda, double* square) {
+void widen_rows(const MlrCall& m, int64_t i, int64_t count, double* x, double* lambda, double* square) {
   const Classes& k = *m.classes;
-  for (int64_t r = 0; r < kTileRows; ++r, x += k.stride) {
-    square[r] = 0;
-    if (i + r < m.rows) {
-      square[r] = widen_row(static_cast<const T*>(m.x) + (i + r) * m.x_stride, k.width, k.stride, x);
-    } else {
-      std::fill(x, x + k.stride, 0.0);
-    }
+  for (int64_t r = 0; r < count; ++r, x += k.stride) {
+    square[r] = widen_row(static_cast<const T*>(m.x) + (i + r) * m.x_stride, k.width, k.stride, x);
     lambda[r] = 2 / hn::GetLane(gap<T>(constant(k.c), constant(square[r])));
   }
+  for (int64_t r = count; r % kTileRows != 0; ++r, x += k.stride) std::fill(x, x + k.stride, 0.0);
 }
 
+// Both loops take a block of rows at once, and a tile of classes for all of its tiles of rows: many classes
+// come from memory once a block.
 template <class T>
 void mlr_rows(const MlrCall& m, int64_t begin, int64_t end) {
   const Row d;
   const Classes& k = *m.classes;
-  const Scratch<double> x(kTileRows * k.stride + 1);
+  const Scratch<double> x(kBlockRows * k.stride + 1);
   HWY_ALIGN double p[kTileRows * kTile];
-  double lambda[kTileRows], square[kTileRows];
-  for (int64_t i = begin; i < end; i += kTileRows) {
-    widen_tile<T>(m, i, x.data(), lambda, square);
-    const int64_t rows = std::min(kTileRows, end - i);
+  double lambda[kBlockRows], square[kBlockRows];
+  for (int64_t i = begin; i < end; i += kBlockRows) {
+    const int64_t block = std::min(kBlockRows, end - i);
+    widen_rows<T>(m, i, block, x.data(), lambda, square);
     for (int64_t at = 0; at < k.padded; at += kTile) {
-      tile_dots(x.data(), k.stride, k.turned() + at * k.width, k.width, p);
       const int64_t count = std::min(kTile, k.count - at);
-      for (int64_t r = 0; r < rows; ++r) {
-        for (int64_t j = 0; j < kTile; j += kLanes) {
-          const V s = hn::LoadU(d, k.shift() + at + j);
-          const V q = hn::MulSub(hn::LoadU(d, k.of_dot() + at + j), hn::Load(d, p + r * kTile + j), s);
-          const V u = hn::MulAdd(constant(lambda[r]), q, s);
-          hn::Store(hn::Mul(hn::LoadU(d, k.scale() + at + j), math::Asinh(d, u)), d, p + r * kTile + j);
+      for (int64_t first = 0; first < block; first += kTileRows) {
+        tile_dots(x.data() + first * k.stride, k.stride, k.turned() + at * k.width, k.width, p);
+        const int64_t rows = std::min(kTileRows, block - first);
+        for (int64_t r = 0; r < rows; ++r) {
+          for (int64_t j = 0; j < kTile; j += kLanes) {
+            const V s = hn::LoadU(d, k.shift() + at + j);
+            const V q = hn::MulSub(hn::LoadU(d, k.of_dot() + at + j), hn::Load(d, p + r * kTile + j), s);
+            const V u = hn::MulAdd(constant(lambda[first + r]), q, s);
+            const V y = hn::Mul(hn::LoadU(d, k.scale() + at + j), asinh_slope(u).value);
+            hn::Store(y, d, p + r * kTile + j);
+          }
+          T* y = static_cast<T*>(m.y) + (i + first + r) * k.count + at;
+          for (int64_t j = 0; j < count; ++j) y[j] = static_cast<T>(p[r * kTile + j]);
         }
-        T* y = static_cast<T*>(m.y) + (i + r) * k.count + at;
-        for (int64_t j = 0; j < count; ++j) y[j] = static_cast<T>(p[r * kTile + j]);
       }
     }
   }
@@ -200,45 +202,50 @@ template <class T>
 void mlr_rows_backward(const MlrCall& m, int64_t begin, int64_t end, double* sums) {
   const Row d;
   const Classes& k = *m.classes;
-  const int64_t size = kTileRows * k.stride;
+  const int64_t size = kBlockRows * k.stride;
   const Scratch<double> x(2 * size + 1);
   double *dx = x.data() + size, *d_dot = sums + k.padded * k.stride, *d_shift = d_dot + k.padded,
          *d_scale = d_shift + k.padded, *dc = d_scale + k.padded;
-  HWY_ALIGN double p[kTileRows * kTile], g[kTileRows * kTile];
-  double lambda[kTileRows], square[kTileRows];
-  for (int64_t i = begin; i < end; i += kTileRows) {
-    widen_tile<T>(m, i, x.data(), lambda, square);
+  HWY_ALIGN double p[kTileRows * kTile], g[kTileRows * kTile], d_lambda[kBlockRows * kLanes];
+  double lambda[kBlockRows], square[kBlockRows];
+  for (int64_t i = begin; i < end; i += kBlockRows) {
+    const int64_t block = std::min(kBlockRows, end - i);
+    widen_rows<T>(m, i, block, x.data(), lambda, square);
     std::fill(dx, dx + size, 0.0);
-    const int64_t rows = std::min(kTileRows, end - i);
-    V d_lambda[kTileRows] = {hn::Zero(d), hn::Zero(d), hn::Zero(d), hn::Zero(d)};
+    std::fill(d_lambda, d_lambda + kBlockRows * kLanes, 0.0);
     for (int64_t at = 0; at < k.padded; at += kTile) {
-      tile_dots(x.data(), k.stride, k.turned() + at * k.width, k.width, p);
       const int64_t count = std::min(kTile, k.count - at);
-      std::fill(g, g + kTileRows * kTile, 0.0);
-      for (int64_t r = 0; r < rows; ++r) {
-        const T* dy = static_cast<const T*>(m.dy) + (i + r) * k.count + at;
-        for (int64_t j = 0; j < count; ++j) g[r * kTile + j] = static_cast<double>(dy[j]);
-      }
-      for (int64_t r = 0; r < rows; ++r) {
-        const V l = constant(lambda[r]);
-        for (int64_t j = 0; j < kTile; j += kLanes) {
-          const V dot = hn::Load(d, p + r * kTile + j), gj = hn::Load(d, g + r * kTile + j);
-          const V s = hn::LoadU(d, k.shift() + at + j), cj = hn::LoadU(d, k.of_dot() + at + j);
-          const V q = hn::MulSub(cj, dot, s), u = hn::MulAdd(l, q, s);
-          const V root = hn::Sqrt(hn::MulAdd(u, u, constant(1)));
-          const V e = hn::Div(hn::Mul(gj, hn::LoadU(d, k.scale() + at + j)), root);
-          d_lambda[r] = hn::MulAdd(e, q, d_lambda[r]);
-          hn::Store(product(e, l, cj), d, g + r * kTile + j);
-          add_to(d_dot + at + j, product(e, l, dot));
-          add_to(d_shift + at + j, hn::Mul(e, hn::Sub(constant(1), l)));
-          add_to(d_scale + at + j, hn::Mul(gj, math::Asinh(d, u)));
+      for (int64_t first = 0; first < block; first += kTileRows) {
+        const double* const x_tile = x.data() + first * k.stride;
+        tile_dots(x_tile, k.stride, k.turned() + at * k.width, k.width, p);
+        const int64_t rows = std::min(kTileRows, block - first);
+        std::fill(g, g + kTileRows * kTile, 0.0);
+        for (int64_t r = 0; r < rows; ++r) {
+          const T* dy = static_cast<const T*>(m.dy) + (i + first + r) * k.count + at;
+          for (int64_t j = 0; j < count; ++j) g[r * kTile + j] = static_cast<double>(dy[j]);
         }
+        for (int64_t r = 0; r < rows; ++r) {
+          const V l = constant(lambda[first + r]);
+          for (int64_t j = 0; j < kTile; j += kLanes) {
+            const V dot = hn::Load(d, p + r * kTile + j), gj = hn::Load(d, g + r * kTile + j);
+            const V s = hn::LoadU(d, k.shift() + at + j), cj = hn::LoadU(d, k.of_dot() + at + j);
+            const V q = hn::MulSub(cj, dot, s), u = hn::MulAdd(l, q, s);
+            const AsinhSlope v = asinh_slope(u);
+            const V e = product(gj, hn::LoadU(d, k.scale() + at + j), v.slope);
+            hn::Store(product(e, l, cj), d, g + r * kTile + j);
+            add_to(d_lambda + (first + r) * kLanes, hn::Mul(e, q));
+            add_to(d_dot + at + j, product(e, l, dot));
+            add_to(d_shift + at + j, hn::Mul(e, hn::Sub(constant(1), l)));
+            add_to(d_scale + at + j, hn::Mul(gj, v.value));
+          }
+        }
+        if (m.dx) add_classes(g, count, k.rows() + at * k.stride, k.stride, dx + first * k.stride);
+        add_rows(g, count, x_tile, k.stride, sums + at * k.stride);
       }
-      if (m.dx) add_classes(g, count, k.rows() + at * k.stride, k.stride, dx);
-      add_rows(g, count, x.data(), k.stride, sums + at * k.stride);
     }
-    for (int64_t r = 0; r < rows; ++r) {  // dlambda / d|x|^2 = c lambda^2 / 2
-      const double by_square = hn::GetLane(hn::SumOfLanes(d, d_lambda[r])) * lambda[r] * lambda[r];
+    for (int64_t r = 0; r < block; ++r) {  // dlambda / d|x|^2 = c lambda^2 / 2
+      const double sum = hn::GetLane(hn::SumOfLanes(d, hn::Load(d, d_lambda + r * kLanes)));
+      const double by_square = sum * lambda[r] * lambda[r];
       *dc += by_square * square[r] / 2;
       if (!m.dx) continue;
       T* to = static_cast<T*>(m.dx) + (i + r) * k.width;

@@ -1,6 +1,6 @@
 // Narrow rows: a block of them is turned into a panel of float64 in which a lane is a row, so that inner
 // products need no sums over lanes and rows whose width is no multiple of the lanes waste none. Element k of
-// row r of a panel stands at k * kRowBlock + r. Which vectors are multiplied or combined is known at run
+// row r of a panel stands at k * kPanelRows + r. Which vectors are multiplied or combined is known at run
 // time: from here on everything is the same for every map and dtype.
 #if defined(SPIRALTORCH_BACKEND_CPU_HYPERBOLIC_PANEL_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef SPIRALTORCH_BACKEND_CPU_HYPERBOLIC_PANEL_INL_H_
@@ -75,28 +75,28 @@ HWY_INLINE void turn_in(const void* const* row, int64_t k, double* to) {
   const auto a = load_blocks<T>(row, k), b = load_blocks<T>(row + 1, k);
   if constexpr (kTurn<T> == 2) {
     hn::Store(hn::InterleaveLower(Row(), a, b), Row(), to);
-    hn::Store(hn::InterleaveUpper(Row(), a, b), Row(), to + kRowBlock);
+    hn::Store(hn::InterleaveUpper(Row(), a, b), Row(), to + kPanelRows);
   } else {
     const hn::Rebind<T, Row> d;
     const auto c = load_blocks<T>(row + 2, k), e = load_blocks<T>(row + 3, k);
     const auto ab = hn::InterleaveLower(d, a, b), ce = hn::InterleaveLower(d, c, e);
     const auto ab2 = hn::InterleaveUpper(d, a, b), ce2 = hn::InterleaveUpper(d, c, e);
     hn::Store(hn::PromoteTo(Row(), wide_lower(ab, ce)), Row(), to);
-    hn::Store(hn::PromoteTo(Row(), wide_upper(ab, ce)), Row(), to + kRowBlock);
-    hn::Store(hn::PromoteTo(Row(), wide_lower(ab2, ce2)), Row(), to + 2 * kRowBlock);
-    hn::Store(hn::PromoteTo(Row(), wide_upper(ab2, ce2)), Row(), to + 3 * kRowBlock);
+    hn::Store(hn::PromoteTo(Row(), wide_upper(ab, ce)), Row(), to + kPanelRows);
+    hn::Store(hn::PromoteTo(Row(), wide_lower(ab2, ce2)), Row(), to + 2 * kPanelRows);
+    hn::Store(hn::PromoteTo(Row(), wide_upper(ab2, ce2)), Row(), to + 3 * kPanelRows);
   }
 }
 template <class T>
 HWY_INLINE void turn_out(const double* from, T* const* row, int64_t k) {
   if constexpr (kTurn<T> == 2) {
-    const V a = hn::Load(Row(), from), b = hn::Load(Row(), from + kRowBlock);
+    const V a = hn::Load(Row(), from), b = hn::Load(Row(), from + kPanelRows);
     store_blocks<T>(hn::InterleaveLower(Row(), a, b), row, k);
     store_blocks<T>(hn::InterleaveUpper(Row(), a, b), row + 1, k);
   } else {
     const hn::Rebind<T, Row> d;
     const auto column = [&](int64_t i)
-                            HWY_ATTR { return hn::DemoteTo(d, hn::Load(Row(), from + i * kRowBlock)); };
+                            HWY_ATTR { return hn::DemoteTo(d, hn::Load(Row(), from + i * kPanelRows)); };
     const auto a = column(0), b = column(1), c = column(2), e = column(3);
     const auto ab = hn::InterleaveLower(d, a, b), ce = hn::InterleaveLower(d, c, e);
     const auto ab2 = hn::InterleaveUpper(d, a, b), ce2 = hn::InterleaveUpper(d, c, e);
@@ -116,9 +116,9 @@ HWY_NOINLINE void load_panel(const void* const* row, int64_t count, int64_t widt
     if (width >= kTurn<T>) {
       for (int64_t r = 0; r < count; r += kLanes) {
         int64_t k = 0;
-        for (; k + kTurn<T> <= width; k += kTurn<T>) turn_in<T>(row + r, k, panel + k * kRowBlock + r);
+        for (; k + kTurn<T> <= width; k += kTurn<T>) turn_in<T>(row + r, k, panel + k * kPanelRows + r);
         k = width - kTurn<T>;  // the last columns, some of them once more
-        if (width % kTurn<T> != 0) turn_in<T>(row + r, k, panel + k * kRowBlock + r);
+        if (width % kTurn<T> != 0) turn_in<T>(row + r, k, panel + k * kPanelRows + r);
       }
       return;
     }
@@ -126,7 +126,7 @@ HWY_NOINLINE void load_panel(const void* const* row, int64_t count, int64_t widt
 #endif
   for (int64_t r = 0; r < count; ++r) {
     for (int64_t k = 0; k < width; ++k) {
-      panel[k * kRowBlock + r] = static_cast<double>(static_cast<const T*>(row[r])[k]);
+      panel[k * kPanelRows + r] = static_cast<double>(static_cast<const T*>(row[r])[k]);
     }
   }
 }
@@ -142,14 +142,14 @@ HWY_NOINLINE void store_panel(const double* panel, int64_t count, int64_t width,
       T* row[kLanes];
       for (int64_t i = 0; i < kLanes; ++i) row[i] = to + (r + i) * width;
       int64_t k = 0;
-      for (; k + kTurn<T> <= width; k += kTurn<T>) turn_out<T>(panel + k * kRowBlock + r, row, k);
+      for (; k + kTurn<T> <= width; k += kTurn<T>) turn_out<T>(panel + k * kPanelRows + r, row, k);
       k = width - kTurn<T>;
-      if (width % kTurn<T> != 0) turn_out<T>(panel + k * kRowBlock + r, row, k);
+      if (width % kTurn<T> != 0) turn_out<T>(panel + k * kPanelRows + r, row, k);
     }
   }
 #endif
   for (; r < count; ++r) {
-    for (int64_t k = 0; k < width; ++k) to[r * width + k] = static_cast<T>(panel[k * kRowBlock + r]);
+    for (int64_t k = 0; k < width; ++k) to[r * width + k] = static_cast<T>(panel[k * kPanelRows + r]);
   }
 }
 
@@ -161,12 +161,12 @@ HWY_NOINLINE inline void dot_panels(const double* a, const double* b, int64_t co
     V even = hn::Zero(d), odd = even;
     int64_t k = 0;
     for (; k + 2 <= width; k += 2) {
-      const int64_t at = k * kRowBlock + r;
+      const int64_t at = k * kPanelRows + r;
       even = hn::MulAdd(hn::Load(d, a + at), hn::Load(d, b + at), even);
-      odd = hn::MulAdd(hn::Load(d, a + at + kRowBlock), hn::Load(d, b + at + kRowBlock), odd);
+      odd = hn::MulAdd(hn::Load(d, a + at + kPanelRows), hn::Load(d, b + at + kPanelRows), odd);
     }
     if (k < width) {
-      even = hn::MulAdd(hn::Load(d, a + k * kRowBlock + r), hn::Load(d, b + k * kRowBlock + r), even);
+      even = hn::MulAdd(hn::Load(d, a + k * kPanelRows + r), hn::Load(d, b + k * kPanelRows + r), even);
     }
     hn::Store(hn::Add(even, odd), d, to + r);
   }
@@ -178,7 +178,7 @@ HWY_NOINLINE inline void extra_panel(Extra kind, const double* a, const double* 
   const Row d;
   for (int64_t r = 0; r < count; r += kLanes) {
     const V t = hn::Load(d, tau + r);
-    for (int64_t at = r; at < width * kRowBlock; at += kRowBlock) {
+    for (int64_t at = r; at < width * kPanelRows; at += kPanelRows) {
       const V first = hn::Load(d, a + at), second = hn::Load(d, b + at);
       const V v = kind == Extra::sum          ? hn::Add(first, second)
                   : kind == Extra::difference ? hn::Sub(second, first)
@@ -199,7 +199,7 @@ HWY_NOINLINE void combine_panels(const Term* term, int64_t count, int64_t width,
   const Row d;
   for (int64_t r = 0; r < count; r += kLanes) {
     const V factor[] = {hn::Load(d, term[I].factor + r)...};
-    for (int64_t at = r; at < width * kRowBlock; at += kRowBlock) {
+    for (int64_t at = r; at < width * kPanelRows; at += kPanelRows) {
       V sum = hn::Mul(factor[0], hn::Load(d, term[0].panel + at));
       ((sum = I == 0 ? sum : hn::MulAdd(factor[I], hn::Load(d, term[I].panel + at), sum)), ...);
       hn::Store(sum, d, to + at);

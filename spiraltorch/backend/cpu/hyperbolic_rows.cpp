@@ -11,10 +11,9 @@
 HWY_BEFORE_NAMESPACE();
 namespace st::cpu::HWY_NAMESPACE {
 
-// The numbers of `count` rows as float64; the rest of the block repeats the last one, so that idle lanes are
-// harmless.
+// The numbers of `count` rows as float64; idle lanes, up to `whole` rows, repeat the last one.
 template <class T>
-void load_numbers_of(const RowSource& source, int64_t begin, int64_t count, double* to) {
+void load_numbers_of(const RowSource& source, int64_t begin, int64_t count, int64_t whole, double* to) {
   const T* p = static_cast<const T*>(source.data);
   if (source.offsets.stride() == 1) {
     for (int64_t i = 0; i < count; ++i) to[i] = static_cast<double>(p[begin + i]);
@@ -23,11 +22,11 @@ void load_numbers_of(const RowSource& source, int64_t begin, int64_t count, doub
     source.offsets.fill(begin, count, offsets);
     for (int64_t i = 0; i < count; ++i) to[i] = static_cast<double>(p[offsets[i]]);
   }
-  for (int64_t i = count; i < kRowBlock; ++i) to[i] = to[count - 1];
+  for (int64_t i = count; i < whole; ++i) to[i] = to[count - 1];
 }
-void load_numbers(const RowSource& source, int64_t begin, int64_t count, double* to) {
-  source.dtype == DType::float32 ? load_numbers_of<float>(source, begin, count, to)
-                                 : load_numbers_of<double>(source, begin, count, to);
+void load_numbers(const RowSource& source, int64_t begin, int64_t count, int64_t whole, double* to) {
+  source.dtype == DType::float32 ? load_numbers_of<float>(source, begin, count, whole, to)
+                                 : load_numbers_of<double>(source, begin, count, whole, to);
 }
 
 template <class T>
@@ -66,7 +65,7 @@ void row_block(const RowMap& map, RowBlock& b, int64_t whole, int64_t count, int
 template <class T>
 void panel_block(const RowMap& map, RowBlock& b, int64_t whole, int64_t count, int64_t width,
                  void* const* out, double* panels) {
-  const int64_t size = width * kRowBlock;
+  const int64_t size = width * kPanelRows;
   const auto panel = [&](int i) { return panels + i * size; };  // the extra vector after the inputs
   for (int i = 0; i < map.inputs; ++i) load_panel<T>(b.row[i], whole, width, panel(i));
   const auto dots = [&](const Dot* dot, int dot_count, double* to) {
@@ -103,7 +102,7 @@ void run_rows(const RowMap& map, const HyperbolicRows& args, DType dtype, int64_
   const bool is_double = dtype == DType::float64;
   const int64_t size = is_double ? sizeof(double) : sizeof(float);
   RowBlock b;
-  HWY_ALIGN double panels[(kMaxRows + 2) * kPanelWidth * kRowBlock];
+  HWY_ALIGN double panels[(kMaxRows + 2) * kPanelWidth * kPanelRows];
   std::fill(b.s, b.s + kRowBlock, 0.0);
   std::fill(b.g, b.g + kRowBlock, 0.0);
   std::fill(b.tau, b.tau + kRowBlock, 0.0);
@@ -119,15 +118,16 @@ void run_rows(const RowMap& map, const HyperbolicRows& args, DType dtype, int64_
   }
   // 4 KiB of each input: what a sweep has read stays in L1 for the next
   const int64_t some = 4096 / std::max<int64_t>(1, args.width * size) / kLanes * kLanes;
-  const int64_t block = std::clamp(some, kLanes, kRowBlock);
+  const bool narrow = args.width <= map.panel_width;
+  const int64_t block = std::clamp(some, kLanes, narrow ? kPanelRows : kRowBlock);
   for (int64_t at = begin; at < end; at += block) {
     const int64_t count = std::min(block, end - at), whole = (count + kLanes - 1) / kLanes * kLanes;
     if (!one_c) {
-      load_numbers(args.c, at, count, b.c);
+      load_numbers(args.c, at, count, whole, b.c);
       for (int64_t r = 0; r < whole; r += kLanes) hn::Store(hn::Sqrt(hn::Load(d, b.c + r)), d, b.root_c + r);
     }
-    if (args.s.data) load_numbers(args.s, at, count, b.s);
-    if (args.g.data) load_numbers(args.g, at, count, b.g);
+    if (args.s.data) load_numbers(args.s, at, count, whole, b.s);
+    if (args.g.data) load_numbers(args.g, at, count, whole, b.g);
     for (int i = 0; i < map.inputs; ++i) {
       load_rows(args.rows[static_cast<size_t>(i)], size, at, count, whole, b.row[i]);
     }
@@ -135,7 +135,7 @@ void run_rows(const RowMap& map, const HyperbolicRows& args, DType dtype, int64_
     for (size_t i = 0; i < kMaxOuts; ++i) {
       out[i] = args.out[i] ? static_cast<char*>(args.out[i]) + at * args.width * size : nullptr;
     }
-    if (args.width <= map.panel_width) {
+    if (narrow) {
       is_double ? panel_block<double>(map, b, whole, count, args.width, out, panels)
                 : panel_block<float>(map, b, whole, count, args.width, out, panels);
     } else {

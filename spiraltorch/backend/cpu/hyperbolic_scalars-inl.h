@@ -70,6 +70,13 @@ HWY_INLINE Tanhc tanhc(V q) {
   return {t, hn::IfThenElse(hn::Lt(q, constant(kSeries)), series, direct), sech2};
 }
 
+// (atanh(s) / s - 1) / s^2 for s^2 < 0.0403; its error is 2^-56 (scripts/minimax.py atanh_ball).
+HWY_INLINE V atanh_rest(V s2) {
+  return math::math_detail::Polynomial(Row(), s2, 0.33333333333333332, 0.200000000000041528,
+                                       0.142857142835591927, 0.11111111536863644, 0.0909086784530501878,
+                                       0.076944716244830539, 0.0660412806720903413, 0.0680998554237711331);
+}
+
 // L(q) = atanh(sqrt q) / sqrt q and its derivative, given the gap 1 - q. With z = sqrt q,
 //   2 atanh z = log((1 + z)^2 / gap) = k ln 2 + 2 atanh s,  s = ((1 + z)^2 - 2^k gap) / ((1 + z)^2 + 2^k
 //   gap),
@@ -95,9 +102,7 @@ HWY_INLINE Atanhc atanhc(V q, V gap_q) {
   const V den_z = hn::Mul(den, divisor), r = hn::Div(one, hn::Mul(den_z, gap_q));
   const V per_gap = hn::Mul(r, den_z), per_den = product(r, gap_q, divisor), per_z = product(r, gap_q, den);
   const V s = hn::IfThenElse(near, z, hn::Mul(hn::Sub(top, scaled), per_den)), s2 = square(s);
-  const V p = math::math_detail::Polynomial(
-      d, s2, 0.33333333333333332, 0.200000000000041528, 0.142857142835591927, 0.11111111536863644,
-      0.0909086784530501878, 0.076944716244830539, 0.0660412806720903413, 0.0680998554237711331);
+  const V p = atanh_rest(s2);
   const V bent = hn::MulAdd(s2, p, one);
   const V far = hn::Mul(hn::MulAdd(k, constant(0.34657359027997265), hn::Mul(s, bent)), per_z);
   const V value = hn::IfThenElse(near, bent, far);
@@ -127,6 +132,33 @@ HWY_INLINE Asinhc asinhc(V q) {
                                     693.0 / 6656, -1001.0 / 10240, 6435.0 / 69632, -109395.0 / 1245184);
   const V direct = product(hn::Sub(per_root, value), constant(0.5), square(per_u));
   return {value, hn::IfThenElse(hn::Lt(q, constant(kSeries)), series, direct), asinh, u, per_root};
+}
+
+// asinh u and its derivative 1 / sqrt(1 + u^2) with one division: with w = |u| + sqrt(1 + u^2), asinh |u| =
+// k ln 2 + 2 atanh s, s = (w - 2^k) / (w + 2^k), and for k = 0 s = |u| / (1 + sqrt(1 + u^2)).
+struct AsinhSlope {
+  V value, slope;
+};
+HWY_INLINE AsinhSlope asinh_slope(V u) {
+  const Row d;
+  const hn::RebindToUnsigned<Row> du;
+  const V one = constant(1), a = hn::Abs(u), root = hn::Sqrt(hn::MulAdd(u, u, one));
+  if (HWY_UNLIKELY(!hn::AllTrue(d, hn::Le(a, constant(0x1p500))))) {
+    return {math::Asinh(d, u), hn::Div(one, root)};
+  }
+  const V w = hn::Add(a, root);
+  const auto rounded =
+      hn::Add(hn::Sub(hn::BitCast(du, w), hn::BitCast(du, one)), hn::Set(du, uint64_t{1} << 51));
+  const auto whole = hn::And(rounded, hn::Set(du, ~((uint64_t{1} << 52) - 1)));  // k 2^52
+  const V power = hn::BitCast(d, hn::Add(hn::BitCast(du, one), whole));
+  const auto near = hn::Eq(power, one);
+  const auto digits = hn::Or(hn::ShiftRight<52>(rounded), hn::Set(du, 0x4330000000000000u));
+  const V k = hn::Sub(hn::BitCast(d, digits), constant(0x1p52));
+  const V num = hn::IfThenElse(near, a, hn::Sub(w, power));
+  const V den = hn::IfThenElse(near, hn::Add(one, root), hn::Add(w, power));
+  const V r = hn::Div(one, hn::Mul(den, root)), s = product(num, r, root), s2 = square(s);
+  const V twice = hn::Mul(hn::Add(s, s), hn::MulAdd(s2, atanh_rest(s2), one));
+  return {hn::CopySign(hn::MulAdd(k, constant(0.69314718055994531), twice), u), hn::Mul(r, den)};
 }
 
 // The factor that keeps the point of_w w + of_x x, whose gap is known, inside the ball. A sum of all but

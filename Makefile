@@ -18,7 +18,7 @@ help:
 
 build:
 	@scripts/install-deps
-	@cmake --preset release --log-level=WARNING
+	@cmake --preset release --log-level=WARNING $(CONFIGURE)
 	@cmake --build --preset release --parallel $(JOBS)
 
 demo:
@@ -30,7 +30,8 @@ demo:
 	@$(TOOL) evaluate --run $(RUN)
 
 test:
-	@$(MAKE) --no-print-directory build
+	@scripts/install-deps --tests
+	@$(MAKE) --no-print-directory build CONFIGURE=-DSPIRALTORCH_TEST_FUZZ=ON
 	@ctest --preset release --parallel $(JOBS)
 
 bench:
@@ -42,7 +43,7 @@ check:
 	@scripts/check full
 
 parity:
-	@scripts/install-deps
+	@scripts/install-deps python3-venv
 	@JOBS=$(JOBS) scripts/parity $(ARGS)
 
 # What takes long and is not part of `make test`: each builds a preset of its own.

@@ -80,19 +80,24 @@ void mlp(benchmark::State& state) {
   });
 }
 
-void lstm(benchmark::State& state) {
+// `bfloat16`: the forward pass under AutocastGuard, which stays in float32 where the processor has no
+// instructions for it.
+void lstm(benchmark::State& state, bool bfloat16) {
   st::nn::Lstm model("lstm", 64, 256);
   st::optim::SGD optimizer(model.parameters(), {.lr = 1e-3});
   const Tensor x = st::randn({100, 32, 64});
   repeat(state, [&] {
-    const Tensor loss = st::mean(model(x));
+    const Tensor loss = [&] {
+      const st::amp::AutocastGuard autocast(bfloat16);
+      return st::mean(model(x));
+    }();
     optimizer.zero_grad();
     loss.backward();
     optimizer.step();
   });
 }
 
-void cnn(benchmark::State& state) {
+void cnn(benchmark::State& state, bool bfloat16) {
   st::nn::Sequential model{st::nn::Conv2d("conv1", 1, 32, 3, {.padding = 1}),
                            st::nn::BatchNorm2d("bn1", 32),
                            st::nn::ReLU(),
@@ -108,7 +113,10 @@ void cnn(benchmark::State& state) {
   st::optim::Adam optimizer(model.parameters());
   const Tensor x = st::randn({128, 1, 28, 28}), y = st::randint(0, 10, {128});
   repeat(state, [&] {
-    const Tensor loss = st::cross_entropy(model(x), y);
+    const Tensor loss = [&] {
+      const st::amp::AutocastGuard autocast(bfloat16);
+      return st::cross_entropy(model(x), y);
+    }();
     optimizer.zero_grad();
     loss.backward();
     optimizer.step();
@@ -134,9 +142,13 @@ int main(int argc, char** argv) {
   if (argc > 1) st::set_num_threads(std::stoi(argv[1]));
   const std::pair<const char*, void (*)(benchmark::State&)> cases[] = {
       {"add", add},     {"exp", exp},   {"sum", sum}, {"transposed_copy", transposed_copy},
-      {"chain", chain}, {"adam", adam}, {"mlp", mlp}, {"lstm", lstm},
-      {"cnn", cnn}};
+      {"chain", chain}, {"adam", adam}, {"mlp", mlp}};
   for (const auto& [name, run] : cases) benchmark::RegisterBenchmark(name, run)->UseRealTime();
+  for (const bool bfloat16 : {false, true}) {
+    const std::string suffix = bfloat16 ? "_bfloat16" : "";
+    benchmark::RegisterBenchmark(("lstm" + suffix).c_str(), lstm, bfloat16)->UseRealTime();
+    benchmark::RegisterBenchmark(("cnn" + suffix).c_str(), cnn, bfloat16)->UseRealTime();
+  }
   geometry_cases::register_all();
 
   NameAndSeconds reporter;

@@ -68,8 +68,12 @@ def image_network():
                          nn.Flatten(), nn.Linear(3136, 128), nn.ReLU(), nn.Linear(128, 10))
 
 
-def cnn():
-    return training(image_network(), torch.randn(128, 1, 28, 28))
+def cnn(bfloat16=False):
+    return training(image_network(), torch.randn(128, 1, 28, 28), bfloat16)
+
+
+def cnn_bfloat16():
+    return cnn(bfloat16=True)
 
 
 def cnn_channels_last():
@@ -77,12 +81,17 @@ def cnn_channels_last():
     return training(image_network().to(memory_format=last), torch.randn(128, 1, 28, 28).contiguous(memory_format=last))
 
 
-def training(model, x):
+def autocast(bfloat16):
+    return torch.autocast("cpu", dtype=torch.bfloat16, enabled=bfloat16)
+
+
+def training(model, x, bfloat16=False):
     optimizer = torch.optim.Adam(model.parameters())
     y = torch.randint(0, 10, (128,))
 
     def iteration():
-        loss = torch.nn.functional.cross_entropy(model(x), y)
+        with autocast(bfloat16):
+            loss = torch.nn.functional.cross_entropy(model(x), y)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -90,18 +99,23 @@ def training(model, x):
     return iteration
 
 
-def lstm():
+def lstm(bfloat16=False):
     model = torch.nn.LSTM(64, 256)
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
     x = torch.randn(100, 32, 64)
 
     def iteration():
-        loss = model(x)[0].mean()
+        with autocast(bfloat16):
+            loss = model(x)[0].mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
 
     return iteration
+
+
+def lstm_bfloat16():
+    return lstm(bfloat16=True)
 
 
 def seconds_of(iteration, least):

@@ -124,7 +124,9 @@ void save_cam_sheet(const std::string& path, st::nn::Sequential& model, const Co
   const int64_t cell = std::max(zoom * width, Canvas::text_width(widest)) + kMargin;
   const int64_t line = zoom * height + kCaption + kMargin;
   Canvas canvas(kMargin + columns * cell + kBar + 64, kTitle + rows * line + kMargin, kWhite);
-  canvas.text(kMargin, kMargin, fmt::format("Grad-CAM  model {}  layer {}", config.model, name), kBlack);
+  canvas.text(kMargin, kMargin,
+              fmt::format("Grad-CAM  model {}  layer {} ({})", config.model, name, target.type_name()),
+              kBlack);
   for (int64_t i = 0; i < count; ++i) {
     const int64_t left = kMargin + i % columns * cell, top = kTitle + i / columns * line;
     const auto at = static_cast<size_t>(i);

@@ -1,9 +1,7 @@
 // spiraltorch evaluate: how well a run's model does on the test images, class by class.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
-#include <memory>
 
 #include "apps/spiraltorch/command.h"
 #include "apps/spiraltorch/models.h"
@@ -45,10 +43,12 @@ void print_classes(const Score& score, int64_t classes) {
   }
 }
 
-void run(const std::string& path, const std::string& data) {
-  const RunFolder folder(path);
+}  // namespace
+
+void evaluate(const EvaluateRequest& request) {
+  const RunFolder folder(request.run);
   Config config = folder.load_config();
-  if (!data.empty()) config.data = data;
+  if (!request.data.empty()) config.data = request.data;
   st::set_num_threads(std::max(config.threads, 1));
   st::nn::Sequential model = load_model(config, folder.model_file());
   const st::data::GreyImages test = load_data(config, st::data::Split::test);
@@ -56,19 +56,6 @@ void run(const std::string& path, const std::string& data) {
   const Score result = score(model, config, test);
   fmt::print("test loss: {:.4f}\ntest accuracy: {:.2f} %\n", result.loss, 100 * result.accuracy);
   print_classes(result, config.classes);
-}
-
-}  // namespace
-
-void add_evaluate(CLI::App& app) {
-  CLI::App* command = app.add_subcommand("evaluate", "Measure a trained model on the test images");
-  auto folder = std::make_shared<std::string>();
-  auto data = std::make_shared<std::string>();
-  command->add_option("--run", *folder, "Folder of a run, as train made it")->required()->type_name("DIR");
-  command
-      ->add_option("--data", *data, "mnist, or a folder of IDX files; what the run was trained on by default")
-      ->type_name("mnist|DIR");
-  command->callback([folder, data] { run(*folder, *data); });
 }
 
 }  // namespace tool

@@ -1,9 +1,7 @@
 // spiraltorch inspect: what a safetensors file holds.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <cmath>
-#include <memory>
 #include <string>
 
 #include "apps/spiraltorch/command.h"
@@ -38,8 +36,10 @@ Statistics statistics(const st::Tensor& x) {
   return s;
 }
 
-void run(const std::string& path) {
-  const st::StateDict state = st::io::load_safetensors(path);
+}  // namespace
+
+void inspect(const InspectRequest& request) {
+  const st::StateDict state = st::io::load_safetensors(request.file);
   size_t name_width = 4, shape_width = 5;
   for (const auto& [name, x] : state) {
     name_width = std::max(name_width, name.size());
@@ -67,16 +67,6 @@ void run(const std::string& path) {
   if (bad_tensors > 0)
     fmt::print("{} of them with NaN or Inf; mean, std, min and max are of the others\n", bad_tensors);
   for (const auto& [key, text] : state.metadata) fmt::print("metadata {}: {}\n", key, text);
-}
-
-}  // namespace
-
-void add_inspect(CLI::App& app) {
-  CLI::App* command =
-      app.add_subcommand("inspect", "Show what a safetensors file holds, with NaN and Inf marked");
-  auto file = std::make_shared<std::string>();
-  command->add_option("file", *file, "A file of safetensors")->required()->type_name("F.safetensors");
-  command->callback([file] { run(*file); });
 }
 
 }  // namespace tool

@@ -93,9 +93,14 @@ nn::Sequential make_lstm(const Config& config) {
   return net;
 }
 
+// The first ReLU. Behind the second convolution a channel answers to a part of a digit wherever the head's
+// weights, which have places of their own, may want it: the mean slope of a channel says little there, and
+// the maps light up the paper beside the strokes.
+constexpr const char* kCnnCamLayer = "2";
+
 constexpr std::array kKinds = {
     ModelKind{"cnn", "two convolutions of 32 and 64 channels with BatchNorm2d, ReLU and pooling", 2,
-              "hypergrad", "momentum", "bn2", make_cnn},
+              "hypergrad", "momentum", kCnnCamLayer, make_cnn},
     ModelKind{"mlp", "two linear layers of 512 with BatchNorm1d and ReLU", 8, "euclidean", "adam", "",
               make_mlp},
     ModelKind{"lstm", "the image as rows in time, 128 hidden", 5, "euclidean", "adam", "lstm", make_lstm},

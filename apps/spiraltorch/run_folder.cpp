@@ -1,11 +1,13 @@
 // A run's files, and what is said when one cannot be written or read.
 #include "apps/spiraltorch/run_folder.h"
 
+#include <fmt/format.h>
+
 #include <cerrno>
+#include <cmath>
 #include <cstring>
 #include <fstream>
 #include <iterator>
-#include <nlohmann/json.hpp>
 #include <system_error>
 
 #include "spiraltorch/core/check.h"
@@ -45,16 +47,19 @@ Config RunFolder::load_config() const {
 }
 
 void RunFolder::append_metrics(const EpochMetrics& m) const {
-  const nlohmann::ordered_json json = {{"epoch", m.epoch},
-                                       {"train_loss", m.train_loss},
-                                       {"train_accuracy", m.train_accuracy},
-                                       {"test_loss", m.test_loss},
-                                       {"test_accuracy", m.test_accuracy},
-                                       {"seconds", m.seconds},
-                                       {"lr", m.lr},
-                                       {"images_per_second", m.images_per_second}};
+  std::string line = fmt::format("{{\"epoch\":{}", m.epoch);
+  const auto add = [&line](const char* name, double value) {  // JSON knows neither NaN nor Inf
+    line += fmt::format(",\"{}\":{}", name, std::isfinite(value) ? fmt::format("{}", value) : "null");
+  };
+  add("train_loss", m.train_loss);
+  add("train_accuracy", m.train_accuracy);
+  add("test_loss", m.test_loss);
+  add("test_accuracy", m.test_accuracy);
+  add("seconds", m.seconds);
+  add("lr", m.lr);
+  add("images_per_second", m.images_per_second);
   std::ofstream stream(metrics_file(), std::ios::app);
-  stream << json.dump() << '\n';
+  stream << line << "}\n";
   check<IoError>(stream.flush().good(), "train: cannot write {}: {}", metrics_file(), std::strerror(errno));
 }
 

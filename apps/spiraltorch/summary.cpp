@@ -1,8 +1,6 @@
 // spiraltorch summary: a model's layers, what comes out of each, and how much it learns.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
-#include <memory>
 #include <utility>
 #include <vector>
 
@@ -20,7 +18,14 @@ struct Row {
   int64_t parameters;
 };
 
-void run(const Config& config) {
+}  // namespace
+
+void summary(const SummaryRequest& request) {
+  Config config;
+  config.model = request.model;
+  config.mode = request.mode.empty() ? model_kind(request.model).mode : request.mode;
+  config.height = config.width = 28;
+  config.classes = 10;
   st::nn::Sequential model = make_model(config);
   std::vector<Row> rows;
   for (const auto& [name, child] : model.named_children()) {
@@ -44,26 +49,6 @@ void run(const Config& config) {
     fmt::print("{:<{}}  {:<{}}  {:>10}\n", row.layer, layer_width, row.output, output_width, row.parameters);
   }
   fmt::print("{:<{}}  {:<{}}  {:>10}\n", "in all", layer_width, "", output_width, model.num_parameters());
-}
-
-}  // namespace
-
-void add_summary(CLI::App& app) {
-  CLI::App* command = app.add_subcommand("summary", "Show a model's layers, output shapes and parameters");
-  auto config = std::make_shared<Config>();
-  config->height = config->width = 28;
-  config->classes = 10;
-  std::vector<std::string> names;
-  for (const ModelKind& kind : model_kinds()) names.emplace_back(kind.name);
-  command->add_option("--model", config->model, "The network")->check(CLI::IsMember(names))->required();
-  command
-      ->add_option("--mode", config->mode,
-                   "hypergrad gives the model a hyperbolic head; by default as in train")
-      ->check(CLI::IsMember({"euclidean", "realgrad", "hypergrad"}));
-  command->callback([config] {
-    if (config->mode.empty()) config->mode = model_kind(config->model).mode;
-    run(*config);
-  });
 }
 
 }  // namespace tool

@@ -1,12 +1,6 @@
 // spiraltorch train: trains a model on images, and goes on with a training that was stopped.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
-#include <cmath>
-#include <cstdlib>
-#include <limits>
-#include <memory>
-#include <optional>
 #include <utility>
 
 #include "apps/spiraltorch/cam_sheet.h"
@@ -17,7 +11,6 @@
 #include "apps/spiraltorch/stop_signal.h"
 #include "apps/spiraltorch/task.h"
 #include "apps/spiraltorch/trainer.h"
-#include "spiraltorch/amp/autocast.h"
 #include "spiraltorch/core/check.h"
 #include "spiraltorch/core/parallel.h"
 #include "spiraltorch/io/event_file.h"
@@ -30,14 +23,6 @@ constexpr double kSaveEvery = 30;    // seconds between checkpoints in an epoch
 constexpr int64_t kEventEvery = 10;  // steps between points of the curves
 constexpr int64_t kCamImages = 16;   // in gradcam.png
 
-struct Request {
-  Config config;
-  std::optional<double> lr;
-  std::optional<int64_t> warmup;
-  std::string out;
-  bool overwrite = false, resume = false;
-};
-
 void save(const RunFolder& folder, Trainer& trainer, st::io::EventFile& events) {
   events.flush();
   trainer.place().metrics_bytes = file_size(folder.metrics_file());
@@ -47,7 +32,7 @@ void save(const RunFolder& folder, Trainer& trainer, st::io::EventFile& events) 
 }
 
 // What was asked, completed by what the model and the data say.
-void settle(Request& request, const st::data::GreyImages& train) {
+void settle(TrainRequest& request, const st::data::GreyImages& train) {
   Config& config = request.config;
   const ModelKind& kind = model_kind(config.model);
   if (config.epochs == 0) config.epochs = kind.epochs;
@@ -130,7 +115,9 @@ void load_checkpoint(const RunFolder& folder, Trainer& trainer) {
   cut_file(folder.events_file(), trainer.place().events_bytes);
 }
 
-void run(Request request) {
+}  // namespace
+
+void train(TrainRequest request) {
   Config& config = request.config;
   const RunFolder folder(request.out.empty() ? "runs/" + config.model : request.out);
   if (request.resume) {
@@ -178,96 +165,6 @@ void run(Request request) {
   fmt::print("test accuracy: {:.2f} %\ntraining time: {}\nfiles: {}, {}, {}, {}{}\n", 100 * test.accuracy,
              duration_text(trainer.place().seconds), folder.model_file(), folder.config_file(),
              folder.metrics_file(), folder.events_file(), pictures ? ", " + folder.cam_file() : "");
-}
-
-}  // namespace
-
-void add_train(CLI::App& app) {
-  // CLI::Range lets "nan" through: nothing is below or above it.
-  const CLI::Validator finite(
-      [](std::string& text) {
-        return std::isfinite(std::strtod(text.c_str(), nullptr)) ? std::string() : text + " is not finite";
-      },
-      "");
-  CLI::App* command =
-      app.add_subcommand("train", "Train a model on images of handwritten digits, or your own");
-  auto request = std::make_shared<Request>();
-  Config& config = request->config;
-  config.data.clear();
-  if (st::amp::bfloat16_available()) config.amp = "bf16";
-  constexpr int64_t kMany = std::numeric_limits<int32_t>::max();
-  std::vector<std::string> names;
-  std::string summaries, epochs, modes, rules;
-  for (const ModelKind& kind : model_kinds()) {
-    names.emplace_back(kind.name);
-    summaries += fmt::format("{}{}: {}", summaries.empty() ? "" : "; ", kind.name, kind.summary);
-    const auto list = [&kind](std::string& text, const auto& value) {
-      text += fmt::format("{}{} {}", text.empty() ? "" : ", ", kind.name, value);
-    };
-    list(epochs, kind.epochs), list(modes, kind.mode), list(rules, kind.rule);
-  }
-  command
-      ->add_option("--data", config.data,
-                   "mnist (from scripts/get-data; the default), or a folder of IDX files")
-      ->type_name("mnist|DIR");
-  std::vector<CLI::Option*> settings;  // what --resume takes from the run instead
-  const auto setting = [&](CLI::Option* option) {
-    settings.push_back(option);
-    return option;
-  };
-  setting(command->add_option("--model", config.model, summaries))
-      ->check(CLI::IsMember(names))
-      ->capture_default_str();
-  setting(
-      command->add_option("--epochs", config.epochs, "Passes over the training images; by default " + epochs))
-      ->check(CLI::Range(int64_t{1}, kMany));
-  setting(command->add_option("--batch", config.batch, "Images in a step"))
-      ->check(CLI::Range(int64_t{2}, kMany))
-      ->capture_default_str();
-  setting(command->add_option("--mode", config.mode,
-                              "The geometry of a step: in hypergrad the rows of weights are points "
-                              "of the ball, and the model ends in a hyperbolic head; by default " +
-                                  modes))
-      ->check(CLI::IsMember({"euclidean", "realgrad", "hypergrad"}));
-  setting(command->add_option("--curvature", config.curvature, "Of hypergrad's ball, below 0"))
-      ->check(CLI::Range(-1e6, -1e-6))
-      ->check(finite)
-      ->capture_default_str();
-  setting(command->add_option("--rule", config.rule, "How a step uses the gradient; by default " + rules))
-      ->check(CLI::IsMember({"plain", "momentum", "adam"}));
-  setting(command->add_option("--lr", request->lr,
-                              "The rate at the end of the warm-up; it falls to 1 % of it along a "
-                              "cosine. By default what suits mode and rule"))
-      ->check(CLI::Range(1e-12, 1e3))
-      ->check(finite);
-  setting(command->add_option("--warmup", request->warmup,
-                              "Steps in which the rate rises; by default a tenth of all"))
-      ->check(CLI::Range(int64_t{0}, kMany));
-  setting(command->add_option("--amp", config.amp,
-                              "bf16: products in bfloat16, accumulated in float32; the default where the "
-                              "processor has instructions for it"))
-      ->check(CLI::IsMember({"off", "bf16"}))
-      ->capture_default_str();
-  setting(command->add_option("--seed", config.seed, "Seed of the weights and of the order of images"))
-      ->capture_default_str();
-  setting(
-      command->add_option("--threads", config.threads, "Threads to compute with; 0: one for every processor"))
-      ->check(CLI::Range(0, 4096))
-      ->capture_default_str();
-  command->add_option("--out", request->out, "Folder for the results; runs/MODEL by default")
-      ->type_name("DIR");
-  setting(command->add_flag("--overwrite", request->overwrite, "Replace a run that --out holds already"));
-  command->add_flag("--resume", request->resume,
-                    "Go on with the run in --out, with its own settings, from its last checkpoint");
-  command->callback([request, settings] {
-    for (const CLI::Option* option : settings) {
-      if (request->resume && option->count() > 0) {
-        throw CLI::ValidationError("--resume",
-                                   "goes on with the run's own settings; leave out " + option->get_name());
-      }
-    }
-    run(*request);
-  });
 }
 
 }  // namespace tool

@@ -93,7 +93,7 @@ struct Kernels {
   Kernel<In, In, Out> matmul{"matmul"};                  // (batch..., m, k) x (batch..., k, n), equal batches
   Kernel<In, In, In, Activation, Out> linear{"linear"};  // (m, k), (n, k), bias (n) or none: act(x w^T + b)
 
-  // recurrence over a whole sequence: operands of one dtype, float32 or float64 (see backend/cpu/lstm.h)
+  // recurrence over a sequence: float32, also beside bfloat16 weights, or float64 (backend/cpu/lstm.h)
   Kernel<In, In, In, bool, Out, Out, Out> lstm{
       "lstm"};  // weight_hh, h0, c0, reverse, gates (sums of the input; then the gates), c, h
   Kernel<In, In, In, In, In, In, In, bool, Out, Out, Out, Out> lstm_backward{

@@ -22,6 +22,19 @@
 namespace st {
 namespace {
 
+// The weights of classes, checked: as many as there are and, beside class targets, of the dtype of x.
+Tensor class_weight(const char* op, const Tensor& given, const Tensor& x, int dim, bool same_dtype) {
+  const Tensor weight = autocast_float32(given);
+  if (!weight.defined()) return weight;
+  check<ShapeError>(weight.shape() == Shape{x.size(dim)},
+                    "{}: weight must have one element for each of {} classes, and has {}", op, x.size(dim),
+                    weight.shape());
+  check<DTypeError>(!same_dtype || weight.dtype() == x.dtype(),
+                    "{}: weight must have the dtype of the input, {}, and is {}", op, x.dtype(),
+                    weight.dtype());
+  return weight;
+}
+
 // A weight for each class, shaped to broadcast against x of (1, C, 1, ...) or (C).
 Tensor per_class(const Tensor& weight, const Tensor& x, int class_dim) {
   Shape shape = Dims::filled(static_cast<int>(x.dim()), 1);
@@ -126,10 +139,10 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& target, const CrossEntr
   check<ValueError>(options.label_smoothing >= 0 && options.label_smoothing <= 1,
                     "cross_entropy: label_smoothing must be in [0, 1], got {}", options.label_smoothing);
   const int dim = x.dim() == 1 ? 0 : 1;
-  check<ShapeError>(!options.weight.defined() || options.weight.shape() == Shape{x.size(dim)},
-                    "cross_entropy: weight must have one element for each of {} classes, and has {}",
-                    x.size(dim), options.weight.defined() ? options.weight.shape() : Shape{});
-  if (target.shape() != x.shape()) return class_cross_entropy(x, target, options, dim);
+  const bool by_class = target.shape() != x.shape();
+  CrossEntropyOptions checked = options;
+  checked.weight = class_weight("cross_entropy", options.weight, x, dim, by_class);
+  if (by_class) return class_cross_entropy(x, target, checked, dim);
 
   check<DTypeError>(
       is_floating(target.dtype()),
@@ -138,7 +151,7 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& target, const CrossEntr
   check<ValueError>(options.ignore_index < 0,
                     "cross_entropy: probabilities have no class to ignore, ignore_index is {}",
                     options.ignore_index);
-  return probability_cross_entropy(x, target, options, dim);
+  return probability_cross_entropy(x, target, checked, dim);
 }
 
 Tensor nll_loss(const Tensor& input, const Tensor& target, const NLLOptions& options) {
@@ -149,9 +162,7 @@ Tensor nll_loss(const Tensor& input, const Tensor& target, const NLLOptions& opt
   check_floating("nll_loss", x);
   const int dim = x.dim() == 1 ? 0 : 1;
   const int64_t classes = x.size(dim);
-  check<ShapeError>(!options.weight.defined() || options.weight.shape() == Shape{classes},
-                    "nll_loss: weight must have one element for each of {} classes, and has {}", classes,
-                    options.weight.defined() ? options.weight.shape() : Shape{});
+  const Tensor of_class = class_weight("nll_loss", options.weight, x, dim, true);
   Shape targets = x.shape();
   targets.erase(dim);
   check<ShapeError>(
@@ -166,9 +177,8 @@ Tensor nll_loss(const Tensor& input, const Tensor& target, const NLLOptions& opt
   const Tensor classes_of = where(ignored, 0, index);
   kernels(x.device()).check_index("nll_loss", reshape(classes_of, {-1}).in(), 0, classes);
   Tensor weight = where(ignored, 0.0, ones(targets, x.dtype(), x.device()));
-  if (options.weight.defined() && classes > 0) {
-    const Tensor of_class = to(options.weight.detach(), x.dtype());
-    weight = weight * reshape(index_select(of_class, 0, reshape(classes_of, {-1})), targets);
+  if (of_class.defined() && classes > 0) {
+    weight = weight * reshape(index_select(of_class.detach(), 0, reshape(classes_of, {-1})), targets);
   }
   const Tensor picked = squeeze(gather(x, dim, unsqueeze(classes_of, dim)), dim);
   // Not a product alone: what is ignored may be infinite.

@@ -20,7 +20,8 @@ struct CrossEntropyOptions {
 /// shape (), (N) or (N, d1, ...), or probabilities of the logits' shape and dtype. mean = sum_n w[y_n] nll_n
 /// / sum_n w[y_n] over what is not ignored; all ignored: NaN. With label smoothing e: (1 - e) nll + e / C
 /// sum_c -w_c log p_c. Probabilities divide by N alone. Throws IndexError for a class outside [0, C) that is
-/// not ignore_index. Source: torch.nn.functional.cross_entropy.
+/// not ignore_index, DTypeError for a weight of another dtype than the logits (except beside probabilities).
+/// Source: torch.nn.functional.cross_entropy.
 Tensor cross_entropy(const Tensor& logits, const Tensor& target, const CrossEntropyOptions& options = {});
 
 struct LossOptions {
@@ -50,8 +51,8 @@ struct NLLOptions {
 };
 /// -w[y] x[y] of log-probabilities.   x: (C), (N, C) or (N, C, d1, ...)   target: int64 or uint8 classes of
 /// shape (), (N) or (N, d1, ...). mean divides by the sum of the weights of what is not ignored; all ignored:
-/// NaN. Throws IndexError for a class outside [0, C) that is not ignore_index. Source:
-/// torch.nn.functional.nll_loss.
+/// NaN. Throws IndexError for a class outside [0, C) that is not ignore_index, DTypeError for a weight of
+/// another dtype than x. Source: torch.nn.functional.nll_loss.
 Tensor nll_loss(const Tensor& input, const Tensor& target, const NLLOptions& options = {});
 
 struct BinaryCrossEntropyOptions {
@@ -80,7 +81,8 @@ struct KLDivOptions {
   bool log_target = false;
 };
 /// y (log y - x) of log-probabilities x; with log_target e^y (y - x). `mean` is that of the elements; the
-/// divergence itself, averaged over the batch, is `batchmean`. Source: torch.nn.functional.kl_div.
+/// divergence itself, averaged over the batch (the first dimension of x, if it has one), is `batchmean`.
+/// Source: torch.nn.functional.kl_div.
 Tensor kl_div(const Tensor& input, const Tensor& target, const KLDivOptions& options = {});
 
 }  // namespace st

@@ -158,9 +158,8 @@ Tensor binary_cross_entropy_with_logits(const Tensor& input, const Tensor& targe
 
 Tensor kl_div(const Tensor& input, const Tensor& target, const KLDivOptions& options) {
   check_operands("kl_div", {{"input", input}, {"target", target}});
-  const bool by_batch = options.reduction == Reduction::batchmean;
-  check<ShapeError>(!by_batch || input.dim() > 0, "kl_div: batchmean needs a dimension (input: {})",
-                    input.shape());
+  // A single number is a batch of one.
+  const bool by_batch = options.reduction == Reduction::batchmean && input.dim() > 0;
   const Tensor x = autocast_float32(input), t = autocast_float32(target);
   const PointLoss f = options.log_target ? PointLoss::kl_div_log : PointLoss::kl_div;
   const Tensor loss = apply_reduction(elements("kl_div", f, 0, x, t), options.reduction);

@@ -154,8 +154,8 @@ LstmResult lstm(const Tensor& x_in, const Tensor& h0_in, const Tensor& c0_in, co
   const bool reverse = options.reverse;
   const int64_t steps = x.size(0), batch = x.size(1), hidden = weight_hh.size(1);
   const DType compute = is_reduced_floating(x.dtype()) ? DType::float32 : x.dtype();
-  // Of the matmuls that all steps share. The steps themselves stay in float32.
-  const DType shared = x.dtype() == DType::bfloat16 ? DType::bfloat16 : compute;
+  // Of the products' operands. Sums, gates and cells stay in float32.
+  const DType factors = x.dtype() == DType::bfloat16 ? DType::bfloat16 : compute;
   const bool recorded =
       must_record(std::initializer_list<Tensor>{x, h0, c0, weight_ih, weight_hh, bias_ih, bias_hh});
   Tensor gates = empty_for("lstm", {steps, batch, 4 * hidden}, compute, x.device());
@@ -168,9 +168,9 @@ LstmResult lstm(const Tensor& x_in, const Tensor& h0_in, const Tensor& c0_in, co
       const Kernels& table = kernels(x.device());
       const Tensor bias = sum_of(operand(bias_ih, compute), operand(bias_hh, compute));
       // bfloat16 is multiplied as it is, into sums of float32.
-      const Tensor source = rows_of(operand(x, shared)), sums = rows_of(gates);
-      table.linear(source.in(), operand(weight_ih, shared).in(), in(bias), Activation::none, sums.out());
-      table.lstm(operand(weight_hh, compute).in(), in(operand(h0, compute)), in(operand(c0, compute)),
+      const Tensor source = rows_of(operand(x, factors)), sums = rows_of(gates);
+      table.linear(source.in(), operand(weight_ih, factors).in(), in(bias), Activation::none, sums.out());
+      table.lstm(operand(weight_hh, factors).in(), in(operand(h0, compute)), in(operand(c0, compute)),
                  reverse, gates.out(), c.out(), h.out());
     }
     const auto last = [&](const Tensor& all) {
@@ -180,11 +180,11 @@ LstmResult lstm(const Tensor& x_in, const Tensor& h0_in, const Tensor& c0_in, co
   }
   const Keep keep{x, h0, c0, weight_ih, weight_hh, bias_ih, bias_hh, gates, c, h};
   record("lstm", {result.output, result.h, result.c}, {x, h0, c0, weight_ih, weight_hh, bias_ih, bias_hh},
-         keep, [reverse, compute, shared](const Backward& b) -> Grads {
+         keep, [reverse, compute, factors](const Backward& b) -> Grads {
            if (grad_enabled()) return composed_gradients(b, reverse);
            const Tensor x = b.kept(kX), h0 = b.kept(kH0), gates = b.kept(kInputs), c = b.kept(kInputs + 1),
                         h = b.kept(kInputs + 2);
-           const Tensor weight_ih = b.kept(kWeightIh), weight_hh = operand(b.kept(kWeightHh), compute);
+           const Tensor weight_ih = b.kept(kWeightIh), weight_hh = operand(b.kept(kWeightHh), factors);
            const auto given = [&](int output) {
              return b.has_dy(output) ? rows_operand(b.dy(output), compute) : Tensor();
            };
@@ -201,15 +201,15 @@ LstmResult lstm(const Tensor& x_in, const Tensor& h0_in, const Tensor& c0_in, co
                                 dc0.out(), dbias.out());
            }
            Tensor dx, dweight_ih, dweight_hh;
-           const Tensor ds = to(dsums, shared);
-           if (b.needs(kX)) dx = matmul(ds, to(weight_ih, shared));
-           if (b.needs(kWeightIh)) dweight_ih = matmul(rows_of(ds).t(), rows_of(operand(x, shared)));
+           const Tensor ds = to(dsums, factors);
+           if (b.needs(kX)) dx = matmul(ds, to(weight_ih, factors));
+           if (b.needs(kWeightIh)) dweight_ih = matmul(rows_of(ds).t(), rows_of(operand(x, factors)));
            if (b.needs(kWeightHh)) {
              dweight_hh = matmul(rows_of(but_the_first(ds, reverse)).t(),
-                                 rows_of(before_each(to(h, shared), reverse)));
+                                 rows_of(before_each(to(h, factors), reverse)));
              if (h0.defined()) {
                const Tensor first = select(ds, 0, reverse ? -1 : 0);
-               dweight_hh = dweight_hh + matmul(first.t(), operand(h0, shared));
+               dweight_hh = dweight_hh + matmul(first.t(), operand(h0, factors));
              }
            }
            return {dx, dh0, b.needs(kC0) ? dc0 : Tensor(), dweight_ih, dweight_hh, dbias, dbias};

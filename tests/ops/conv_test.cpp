@@ -4,9 +4,12 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "spiraltorch/autograd/engine.h"
 #include "spiraltorch/backend/cpu/onednn/conv.h"
 #include "spiraltorch/backend/cpu/reference/conv.h"
+#include "spiraltorch/backend/cpu/thin_conv.h"
 #include "spiraltorch/ops/layout.h"
 #include "spiraltorch/spiraltorch.h"
 #include "tests/support/shadow_device.h"
@@ -128,6 +131,48 @@ TEST(Conv, OneDnnAgreesWithOurLoopsAndIsNoReference) {
     EXPECT_TRUE(allclose(dw, dw2, {.rtol = 1e-4, .atol = 1e-2}));
     EXPECT_TRUE(allclose(db, db2, {.rtol = 1e-4, .atol = 1e-2}));
   }
+}
+
+// A first layer: few channels in, any number out, filters that overhang the image.
+TEST(Conv, ThinAgreesWithOurLoops) {
+  const std::vector<Problem> thin = {{11, 1, 32, 28, 3, 1, 1, 1, 1}, {2, 1, 5, 9, 5, 2, 3, 1, 1},
+                                     {3, 3, 40, 10, 3, 1, 0, 2, 1},  {1, 4, 17, 8, 3, 3, 2, 1, 1},
+                                     {2, 2, 1, 40, 1, 1, 0, 1, 1},   {1, 1, 16, 2, 3, 2, 4, 1, 1}};
+  for (const Problem& p : thin) {
+    SCOPED_TRACE(testing::Message() << p.c << " to " << p.o << ", kernel " << p.kernel);
+    const ConvRule rule = rule_of(p);
+    const int64_t out = (p.size + 2 * p.padding - p.dilation * (p.kernel - 1) - 1) / p.stride + 1;
+    const Tensor x = randn({p.n, p.c, p.size, p.size});
+    const Tensor dy = arranged(randn({p.n, p.o, out, out}), Layout::channels_last);
+    const Tensor dw = empty({p.o, p.c, p.kernel, p.kernel}), dw2 = empty(dw.shape());
+    const Tensor db = empty({p.o}), db2 = empty({p.o});
+    const Tensor w = randn(dw.shape()), bias = randn({p.o}), y = empty_like(dy), y2 = empty_like(dy);
+    for (const In& b : {bias.in(), In{}}) {
+      ASSERT_TRUE(cpu::thin_conv2d(x.in(), w.in(), b, rule, y.out()));
+      cpu::reference::conv2d(x.in(), w.in(), b, rule, y2.out());
+      EXPECT_TRUE(allclose(y, y2, {.rtol = 1e-5, .atol = 1e-5}));
+    }
+    ASSERT_TRUE(cpu::thin_conv2d_backward_weight(x.in(), dy.in(), rule, dw.out(), db.out()));
+    cpu::reference::conv2d_backward_weight(x.in(), dy.in(), rule, dw2.out(), db2.out());
+    EXPECT_TRUE(allclose(dw, dw2, {.rtol = 1e-5, .atol = 1e-4}));
+    EXPECT_TRUE(allclose(db, db2, {.rtol = 1e-5, .atol = 1e-4}));
+    ASSERT_TRUE(cpu::thin_conv2d_backward_weight(arranged(x, Layout::channels_last).in(), dy.in(), rule,
+                                                 dw2.out(), {}));
+    EXPECT_TRUE(equal(dw, dw2));
+    EXPECT_FALSE(cpu::thin_conv2d_backward_weight(x.to(DType::float64).in(), dy.to(DType::float64).in(), rule,
+                                                  dw.to(DType::float64).out(), {}));
+  }
+  const Tensor infinite = full({1, 1, 5, 5}, std::numeric_limits<double>::infinity());
+  const Tensor sums = empty_strided({1, 2, 1, 1}, {2, 1, 2, 2}, DType::float32);
+  ASSERT_TRUE(cpu::thin_conv2d(infinite.in(), ones({2, 1, 5, 5}).in(), {},
+                               rule_of({1, 1, 2, 5, 5, 1, 0, 1, 1}), sums.out()));
+  EXPECT_TRUE(equal(sums, full({1, 2, 1, 1}, std::numeric_limits<double>::infinity())));
+  const ConvRule rule = rule_of(thin[0]);
+  const Tensor x = randn({2, 8, 6, 6}), dy = arranged(randn({2, 4, 6, 6}), Layout::channels_last);
+  const Tensor thick = empty({4, 8, 3, 3}), row_major = randn({2, 4, 6, 6}), slim = empty({4, 1, 3, 3});
+  EXPECT_FALSE(cpu::thin_conv2d_backward_weight(x.in(), dy.in(), rule, thick.out(), {}));
+  EXPECT_FALSE(
+      cpu::thin_conv2d_backward_weight(x.narrow(1, 0, 1).in(), row_major.in(), rule, slim.out(), {}));
 }
 
 TEST(Conv, SeesNewWeights) {

@@ -12,14 +12,11 @@
 #include "spiraltorch/ops/creation.h"
 #include "spiraltorch/ops/reduce.h"
 #include "spiraltorch/ops/shape.h"
+#include "tests/support/linear.h"
 #include "tests/support/message.h"
 
 namespace st {
 namespace {
-
-using Floats = std::vector<float>;
-Floats values(const Tensor& x) { return x.to_vector<float>(); }
-Tensor counted(const Shape& shape) { return reshape(arange(numel_of(shape)).to(DType::float32), shape); }
 
 TEST(Copy, CloneKeepsDenseStridesAndIsApart) {
   const Tensor x = counted({2, 3}).t();

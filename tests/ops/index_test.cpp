@@ -13,14 +13,12 @@
 #include "spiraltorch/ops/indexing.h"
 #include "spiraltorch/ops/reduce.h"
 #include "spiraltorch/ops/shape.h"
+#include "tests/support/linear.h"
 #include "tests/support/message.h"
 
 namespace st {
 namespace {
 
-using Floats = std::vector<float>;
-Floats values(const Tensor& x) { return x.to_vector<float>(); }
-Tensor counted(const Shape& shape) { return reshape(arange(numel_of(shape)).to(DType::float32), shape); }
 Tensor positions() { return reshape(tensor({0, 1, 2, 0, 2, 0, 0, 1}), {2, 4}); }
 
 TEST(Index, Forward) {
@@ -70,23 +68,6 @@ TEST(Index, Refusals) {
   EXPECT_THROW(index_add(x, 0, tensor({0, 1}), ones({1, 4})), ShapeError);
   EXPECT_THROW(index_add(tensor({1, 2}), 0, tensor({0}), tensor({1}), {.alpha = 0.5}), DTypeError);
   EXPECT_THROW(index_add(x, 0, tensor({3}), ones({1, 4})), IndexError);
-}
-
-// f is linear: see shape_test.cpp.
-template <class F>
-void expect_linear_gradients(const Shape& shape, const F& f) {
-  const Tensor x = counted(shape).requires_grad_();
-  const Tensor y = f(x);
-  const Tensor w = (counted(y.shape()) * 0.5 + 1.0).requires_grad_();
-  const Tensor dx = grad({sum(y * w)}, {x}, {.create_graph = true})[0];
-  Floats expected;
-  for (int64_t i = 0; i < x.numel(); ++i) {
-    const Tensor unit = zeros(shape);
-    unit.mutable_data<float>()[static_cast<size_t>(i)] = 1;
-    expected.push_back(sum(f(unit) * w.detach()).template item<float>());
-  }
-  EXPECT_EQ(values(dx), expected);
-  EXPECT_EQ(values(grad({sum(dx * dx)}, {w})[0]), values(f(dx.detach()) * 2.0));
 }
 
 TEST(Index, Gradients) {

@@ -11,13 +11,10 @@
 #include "spiraltorch/ops/creation.h"
 #include "spiraltorch/ops/reduce.h"
 #include "spiraltorch/ops/shape.h"
+#include "tests/support/linear.h"
 
 namespace st {
 namespace {
-
-using Floats = std::vector<float>;
-Floats values(const Tensor& x) { return x.to_vector<float>(); }
-Tensor counted(const Shape& shape) { return reshape(arange(numel_of(shape)).to(DType::float32), shape); }
 
 TEST(Pad, AddsAndCrops) {
   EXPECT_EQ(values(pad(counted({3, 4}), {1, -2, 0, 1}, 9)), (Floats{9, 0, 1, 9, 4, 5, 9, 8, 9, 9, 9, 9}));

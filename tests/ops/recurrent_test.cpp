@@ -45,8 +45,10 @@ LstmResult fused(const std::vector<Tensor>& t, bool reverse) {
   return lstm(t[0], t[1], t[2], t[3], t[4], t[5], t[6], {.reverse = reverse});
 }
 
-// The equation, step by step.
-LstmResult composed(const std::vector<Tensor>& t, bool reverse) {
+Tensor in_16_bits(const Tensor& x) { return x.to(DType::bfloat16).to(x.dtype()); }
+
+// The equation, step by step; narrow: h in 16 bits.
+LstmResult composed(const std::vector<Tensor>& t, bool reverse, bool narrow = false) {
   Tensor h = t[1], c = t[2];
   const int64_t steps = t[0].size(0);
   std::vector<Tensor> outputs(static_cast<size_t>(steps));
@@ -56,6 +58,7 @@ LstmResult composed(const std::vector<Tensor>& t, bool reverse) {
     const std::vector<Tensor> part = chunk(sums, 4, 1);
     c = sigmoid(part[1]) * c + sigmoid(part[0]) * tanh(part[2]);
     h = sigmoid(part[3]) * tanh(c);
+    if (narrow) h = in_16_bits(h);
     outputs[static_cast<size_t>(at)] = h;
   }
   return {stack(outputs, 0), h, c};
@@ -164,7 +167,7 @@ TEST(Lstm, WithoutAGradientTheResultIsTheSame) {
   EXPECT_FALSE(plain.output.requires_grad());
 }
 
-// Under autocast the operands are rounded to bfloat16 and so is the result; in between are float32 steps.
+// Under autocast the operands of all products are rounded to bfloat16; sums, gates and cells are float32.
 TEST(Lstm, AutocastComputesInSixteenBits) {
   const Problem p = problem(5, 4, 8, 64, DType::float32);
   const LstmResult exact = fused(p.inputs, false);
@@ -192,6 +195,45 @@ TEST(Lstm, AutocastComputesInSixteenBits) {
   const Problem wide = problem(2, 2, 3, 4, DType::float64);
   const AutocastMode mode(DType::bfloat16);
   EXPECT_EQ(fused(wide.inputs, false).output.dtype(), DType::float64);
+}
+
+// The state that enters a product is of 16 bits, too: with weights of this size that shows from step to step.
+TEST(Lstm, AutocastMultipliesARoundedState) {
+  for (const bool reverse : {false, true}) {
+    Problem p = problem(8, 5, 4, 70, DType::float32);
+    {
+      const NoGradGuard no_grad;
+      p.inputs[4].mul_(4);
+    }
+    std::vector<Tensor> rounded;
+    for (const Tensor& t : p.inputs)
+      rounded.push_back(in_16_bits(t.detach()).to(DType::float64).requires_grad_());
+    const LstmResult narrow = composed(rounded, reverse, true), wide = composed(rounded, reverse, false);
+    const LstmResult low = [&] {
+      const AutocastMode mode(DType::bfloat16);
+      return fused(p.inputs, reverse);
+    }();
+    const auto off = [](const Tensor& a, const Tensor& b) {
+      return mean(abs(a.detach().to(DType::float64) - b.detach())).item<double>();
+    };
+    const Tensor apart = in_16_bits(wide.output);
+    EXPECT_LT(off(low.output, narrow.output), 0.1 * off(low.output, apart));
+    EXPECT_GT(off(low.output, apart), 2e-4);
+    EXPECT_TRUE(equal(low.h, low.output.select(0, reverse ? 0 : 7)));
+
+    // Its gradients are those of the rounded state as well, but for roundings of their own.
+    std::vector<Tensor> dys, dys64;
+    for (const Tensor& dy : p.cotangents) {
+      dys.push_back(dy.to(DType::bfloat16));
+      dys64.push_back(dys.back().to(DType::float64));
+    }
+    const auto actual = grad({low.output, low.h, low.c}, p.inputs, {.grad_outputs = dys});
+    const auto expected = grad({narrow.output, narrow.h, narrow.c}, rounded, {.grad_outputs = dys64}),
+               others = grad({wide.output, wide.h, wide.c}, rounded, {.grad_outputs = dys64});
+    for (size_t i = 0; i < actual.size(); ++i) {
+      EXPECT_LT(off(actual[i], expected[i]), 0.8 * off(actual[i], others[i])) << "input " << i;
+    }
+  }
 }
 
 TEST(Lstm, FrozenWeightsGetNoGradient) {

@@ -11,15 +11,11 @@
 #include "spiraltorch/ops/arithmetic.h"
 #include "spiraltorch/ops/creation.h"
 #include "spiraltorch/ops/reduce.h"
+#include "tests/support/linear.h"
 #include "tests/support/message.h"
 
 namespace st {
 namespace {
-
-using Floats = std::vector<float>;
-Floats values(const Tensor& x) { return x.to_vector<float>(); }
-
-Tensor counted(const Shape& shape) { return reshape(arange(numel_of(shape)).to(DType::float32), shape); }
 
 TEST(Reshape, IsAViewWhereStridesAllow) {
   const Tensor x = counted({2, 3, 4});
@@ -146,28 +142,6 @@ TEST(Views, SplitChunkUnbind) {
   EXPECT_THROW(split(x, 0), ValueError);
   EXPECT_THROW(chunk(x, 0), ValueError);
   EXPECT_THROW(unbind(tensor(1.0)), IndexError);
-}
-
-// The gradient of sum(f(x) w), and under create_graph of sum of its square: both against differences of
-// the linear map f itself. f being linear, d/dx sum(f(x) w) = f^T w, and sum((f^T w)^2) has the gradient
-// 2 f(f^T w) with respect to w.
-template <class F>
-void expect_linear_gradients(const Shape& shape, const F& f) {
-  const Tensor x = counted(shape).requires_grad_();
-  const Tensor y = f(x);
-  const Tensor w = (counted(y.shape()) * 0.5 + 1.0).requires_grad_();
-  const Tensor dx = grad({sum(y * w)}, {x}, {.create_graph = true})[0];
-  Floats expected;
-  for (int64_t i = 0; i < x.numel(); ++i) {
-    const Tensor unit = zeros(shape);
-    unit.mutable_data<float>()[static_cast<size_t>(i)] = 1;
-    expected.push_back(sum(f(unit) * w.detach()).template item<float>());
-  }
-  EXPECT_EQ(values(dx), expected);
-  const Tensor dw = grad({sum(dx * dx)}, {w})[0];
-  EXPECT_EQ(values(dw), values(f(dx.detach()) * 2.0));
-  const Tensor again = f(x);
-  EXPECT_EQ(values(grad({sum(again * w.detach())}, {x})[0]), expected);
 }
 
 TEST(Views, Gradients) {

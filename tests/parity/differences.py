@@ -20,6 +20,10 @@ MEANT = [
     Difference("__getitem__", "", "at most one index may be a tensor", "`x.index({i, j})` of several tensors"),
     Difference(r"squeeze\.multiple", r", \[\]\)$", r"shape \(\)", "`squeeze(x, {})`"),
     Difference("gather", r"(uint8|int16|int8)\((\d+, )*0", "the index is uint8", "an empty index tensor of another dtype"),
+    Difference(r"nn\.functional\.adaptive_avg_pool[12]d", r"output_size=\[-1", "not refused: done",
+               "`adaptive_avg_pool2d(x, (None, 2))`"),
+    Difference(r"nn\.functional\.dropout", r"^(?!.*(p=0\.0|p=1\.0|training=False))", "Tensor-likes are not",
+               "which elements dropout keeps"),
     Difference(r"nn\.functional\.batch_norm", r"\(float\d\d\(0,\)", "expected x of", "`batch_norm` of one dimension"),
 ]
 

@@ -186,13 +186,16 @@ std::vector<Tensor> outputs_of(nn::Layer& layer, const std::vector<Tensor>& inpu
 }  // namespace
 
 Answer run_layer(const Json& request, const std::vector<Tensor>& tensors) {
-  const LayerType& type = find_layer(request.at("name").get<std::string>());
+  const std::string name = request.at("name");
+  const LayerType& type = find_layer(name);
   const std::unique_ptr<nn::Layer> layer =
       type.make(Call(type.parameters, request.at("args"), request.at("kwargs"), tensors));
   layer->to(dtype_by_name(request.at("dtype").get<std::string>()));
-  StateDict state;
-  for (const auto& [name, i] : request.at("state").items()) state.insert(name, tensors.at(i.get<size_t>()));
-  layer->load_state_dict(state);
+  if (request.contains("state")) {  // not where PyTorch could not make the layer
+    StateDict state;
+    for (const auto& [key, i] : request.at("state").items()) state.insert(key, tensors.at(i.get<size_t>()));
+    layer->load_state_dict(state);
+  }
   layer->set_training(request.at("training").get<bool>());
 
   const std::vector<Tensor> inputs = pick_tensors(request.at("inputs"), tensors);

@@ -32,11 +32,21 @@ def inputs_of(name, dtype, training):
     return info.module_inputs_func(info, device="cpu", dtype=dtype, requires_grad=True, training=training)
 
 
+# Arguments that no layer of ours has, with the value that asks for nothing.
+NOTHING = {"inplace": False, "_freeze": False, "_weight": None, "max_norm": None, "norm_type": 2.0, "scale_grad_by_freq": False,
+           "sparse": False, "proj_size": 0}
+LSTM_ARGUMENTS = "input_size hidden_size num_layers bias batch_first dropout bidirectional proj_size".split()
+
+
 def bound(cls, given, drop=("self", "device", "dtype", "args", "kwargs")):
     """All constructor arguments by name, defaults too."""
-    arguments = inspect.signature(cls.__init__).bind(None, *given.args, **given.kwargs)
-    arguments.apply_defaults()
-    return {k: v for k, v in arguments.arguments.items() if k not in drop}
+    if cls is torch.nn.LSTM:  # LSTM(*args, **kwargs)
+        arguments = dict(zip(LSTM_ARGUMENTS, given.args), **given.kwargs)
+    else:
+        arguments = inspect.signature(cls.__init__).bind(None, *given.args, **given.kwargs)
+        arguments.apply_defaults()
+        arguments = arguments.arguments
+    return {k: v for k, v in arguments.items() if k not in drop and not (k in NOTHING and v == NOTHING[k])}
 
 
 def flat(values):
@@ -45,19 +55,15 @@ def flat(values):
 
 
 def layer_case(name, cls, given, forward, dtype, training):
-    options = dict(given.kwargs) if name in RECURRENT else bound(cls, given)  # LSTM(*args, **kwargs)
     inputs = mapped([*forward.args, *forward.kwargs.values()], copy_of)
     case = Case(name, describe_call(name, given.args, given.kwargs) + describe_call("", inputs, {})
                 + (" in training" if training else " in evaluation"))
-    if options.pop("inplace", False):
-        case.inexpressible = "argument inplace"
-        return case
     module = cls(*given.args, **given.kwargs).to(dtype).train(training)
     with torch.no_grad():
         for p in module.parameters():
             p.copy_(torch.randn_like(p))
     try:
-        request = Request("layer", RECURRENT.get(name, name), dtype=name_of(dtype), training=training).arguments([], options)
+        request = Request("layer", RECURRENT.get(name, name), dtype=name_of(dtype), training=training).arguments([], bound(cls, given))
         request.fields["state"] = {k: request.tensor(v) for k, v in module.state_dict().items()}
         if len(inputs) != 1 and name not in RECURRENT:
             raise NotExpressible("several inputs")
@@ -97,6 +103,38 @@ def loss_case(name, cls, given, forward):
     inputs = [mapped(x, copy_of) for x in [*forward.args, *forward.kwargs.values()]]
     return op_case(name, module, LOSSES[name], inputs, {}, lambda *x: (x, options),
                    describe_call(name, given.args, given.kwargs) + describe_call("", inputs, {}))
+
+
+def error_cases(name, seed):
+    """module_db's error inputs, where it has any: refused when the layer is made, or when it is called."""
+    info = next((m for m in module_db if m.module_cls.__name__ == name), None)
+    if info is None or info.module_error_inputs_func is None:
+        return
+    torch.manual_seed(seed)
+    for error in info.module_error_inputs_func(info, device="cpu", dtype=torch.float32, requires_grad=False, training=True):
+        given, forward = error.module_error_input.constructor_input, error.module_error_input.forward_input
+        inputs = [*forward.args, *forward.kwargs.values()] if forward else []
+        case = Case(name, describe_call(name, given.args, given.kwargs) + describe_call("", inputs, {}))
+        module = None
+        try:
+            module = info.module_cls(*given.args, **given.kwargs)
+            module(*inputs)
+            continue  # PyTorch takes it here after all
+        except Exception:
+            pass
+        try:
+            options = {k: v for k, v in bound(info.module_cls, given).items() if v is not None}
+            if name in LOSSES:
+                case.request = Request("op", LOSSES[name], cotangents=[]).arguments(inputs, options)
+            else:
+                case.request = Request("layer", RECURRENT.get(name, name), dtype="float32", training=True).arguments([], options)
+                fields = case.request.fields
+                if module is not None:
+                    fields["state"] = {k: case.request.tensor(v) for k, v in module.state_dict().items()}
+                fields.update(inputs=[case.request.tensor(x) for x in flat(inputs)], cotangents=[])
+        except NotExpressible as e:
+            case.inexpressible = str(e)
+        yield case
 
 
 def rows():

@@ -11,12 +11,18 @@ SEED = 42  # of random functions; op_db seeds them so itself
 
 
 def to_arguments(x, *args, **kwargs):
-    """x.to(device, dtype, ...) in any order: what remains is the dtype."""
+    """x.to(device, dtype, ...) in any order: what remains is a dtype, or a tensor that has it."""
     values = [a for a in [*args, *kwargs.values()]
               if not (isinstance(a, (bool, torch.device)) or a is torch.preserve_format or isinstance(a, str) and a == "cpu")]
-    if len(values) != 1 or not isinstance(values[0], torch.dtype):
-        raise NotExpressible("to: other than a dtype")
-    return (x, values[0]), {}
+    if len(values) > 1 or values and not isinstance(values[0], (torch.dtype, torch.Tensor)):
+        raise NotExpressible("argument memory_format")
+    wanted = values[0] if values else x
+    return (x, wanted if isinstance(wanted, torch.dtype) else wanted.dtype), {}
+
+
+def cast_arguments(dtype):
+    """x.float() and the like."""
+    return lambda x, **kwargs: to_arguments(x, dtype, **kwargs)
 
 
 def size_arguments(x, *size):
@@ -37,28 +43,35 @@ def index_arguments(x, index):
 
 # The functions of op_db that we have under the same name.
 SAME = """
-__radd__ __rdiv__ __rmul__ __rpow__ __rsub__ abs add all allclose amax amin any arange argmax argmin cat chunk clamp
+__radd__ __rdiv__ __rmul__ __rpow__ __rsub__ abs add all allclose amax amin any arange argmax argmin asinh cat chunk clamp
 clone contiguous cos div.no_rounding_mode eq equal erf exp expand expand_as expm1 eye flatten full full_like gather ge gt
 index_add index_select isfinite isnan item le linspace log log1p log_softmax log_softmax.with_dtype logical_not lt matmul
 maximum mean minimum mul narrow ne neg ones ones_like permute pow prod randn randn_like reciprocal
-reshape rsub scatter_add select sigmoid sign sin slice softmax softmax.with_dtype split split.list_args sqrt squeeze
+reshape rsub scalar_tensor scatter_add select sigmoid sign sin slice softmax softmax.with_dtype split split.list_args sqrt squeeze
 squeeze.multiple stack sub sum t tanh transpose unbind unsqueeze view zeros zeros_like
 max.reduction_with_dim max.reduction_no_dim min.reduction_with_dim min.reduction_no_dim
 nn.functional.batch_norm nn.functional.cross_entropy nn.functional.linear nn.functional.mse_loss nn.functional.pad.constant
 nn.functional.pad.reflect nn.functional.pad.replicate nn.functional.pad.circular nn.functional.relu
 nn.functional.leaky_relu nn.functional.elu nn.functional.gelu nn.functional.silu nn.functional.softplus nn.functional.hardswish
-nn.functional.logsigmoid nn.functional.layer_norm nn.functional.embedding nn.functional.nll_loss nn.functional.l1_loss
+nn.functional.logsigmoid nn.functional.layer_norm nn.functional.dropout nn.functional.nll_loss nn.functional.l1_loss
 nn.functional.smooth_l1_loss nn.functional.binary_cross_entropy nn.functional.binary_cross_entropy_with_logits
 nn.functional.kl_div
 nn.functional.conv1d nn.functional.conv2d nn.functional.max_pool1d nn.functional.max_pool2d nn.functional.avg_pool1d
 nn.functional.avg_pool2d nn.functional.adaptive_avg_pool1d nn.functional.adaptive_avg_pool2d
+nn.functional.interpolate.bilinear
 """.split()
 
 # op_db's name -> ours, where they differ, and how the arguments are arranged.
 OTHER = {
+    "empty": ("empty", None),
+    "empty_like": ("empty_like", None),
     "randint": ("randint", randint_arguments),
     "rand_like": ("rand_like", None),
     "sum_to_size": ("sum_to_size", size_arguments),
+    "nn.functional.embedding": ("embedding", lambda weight, index, **kwargs: ((index, weight), kwargs)),
+    **{name: ("to", cast_arguments(dtype))
+       for name, dtype in {"bfloat16": torch.bfloat16, "bool": torch.bool, "byte": torch.uint8, "double": torch.float64,
+                           "float": torch.float32, "half": torch.float16, "int": torch.int32, "long": torch.int64}.items()},
     "__getitem__": ("__getitem__", index_arguments),
     "div.trunc_rounding": ("div", None),
     "div.floor_rounding": ("div", None),
@@ -73,8 +86,11 @@ OTHER = {
     "zero_": ("zero_", None),
 }
 
-# Where op_db's own function is not the one to compare with: its zero_ works on a copy, its rand_like is randn_like.
-FUNCTIONS = {"zero_": torch.Tensor.zero_, "rand_like": torch.rand_like}
+# Where op_db's own function is not the one to compare with: its zero_ works on a copy, its rand_like is randn_like, and
+# nobody knows what empty memory holds.
+FUNCTIONS = {"zero_": torch.Tensor.zero_, "rand_like": torch.rand_like,
+             "empty": lambda *args, **kwargs: torch.empty(*args, **kwargs).zero_(),
+             "empty_like": lambda x, **kwargs: torch.empty_like(x, **kwargs).zero_()}
 
 # Functions whose writing form, x.NAME_(...), we have too.
 WRITING = ("add", "clamp", "div.no_rounding_mode", "fill", "mul", "sub")

@@ -1,11 +1,14 @@
-// The table of optimisers by PyTorch's name, one line an optimiser. Options are found by the names under
-// which the optimiser saves them.
+// The tables of optimisers and of schedules by PyTorch's name, one line each. Options of an optimiser are
+// found by the names under which it saves them.
 #include "tests/parity/optimizers.h"
 
 #include <functional>
 #include <memory>
 
+#include "spiraltorch/ops/creation.h"
 #include "spiraltorch/optim/adam.h"
+#include "spiraltorch/optim/lr_scheduler.h"
+#include "spiraltorch/optim/reduce_lr_on_plateau.h"
 #include "spiraltorch/optim/sgd.h"
 
 namespace st::test {
@@ -57,12 +60,56 @@ std::unique_ptr<optim::Optimizer> make_optimizer(const std::string& name, const 
   throw NotExpressible("no optimiser named " + name);
 }
 
+// A step of a schedule; the measurement is for those that want one.
+using Schedule = std::function<void(double)>;
+
+template <class S, class... Args>
+Schedule schedule(Args&&... args) {
+  const auto made = std::make_shared<S>(std::forward<Args>(args)...);
+  if constexpr (std::is_base_of_v<optim::LRScheduler, S>) {
+    return [made](double) { made->step(); };
+  } else {
+    return [made](double metric) { made->step(metric); };
+  }
+}
+
+Schedule make_schedule(const Json& given, optim::Optimizer& opt) {
+  const std::string name = given.at("name").get<std::string>();
+  const auto call = [&given](const char* parameters) {
+    return Call(parameters, Json::array(), given.at("kwargs"), {});
+  };
+  if (name == "StepLR") {
+    const Call c = call("step_size gamma");
+    return schedule<optim::StepLR>(opt, c.integer("step_size"), optim::StepLROptions{c.real("gamma", 0.1)});
+  }
+  if (name == "LinearLR") {
+    const Call c = call("start_factor end_factor total_iters");
+    return schedule<optim::LinearLR>(
+        opt, optim::LinearLROptions{c.real("start_factor", 1.0 / 3), c.real("end_factor", 1),
+                                    c.integer("total_iters", 5)});
+  }
+  if (name == "CosineAnnealingLR") {
+    const Call c = call("T_max eta_min");
+    return schedule<optim::CosineAnnealingLR>(opt, c.integer("T_max"),
+                                              optim::CosineAnnealingLROptions{c.real("eta_min", 0)});
+  }
+  if (name == "ReduceLROnPlateau") {
+    const Call c = call("factor patience");
+    return schedule<optim::ReduceLROnPlateau>(
+        opt, optim::ReduceLROnPlateauOptions{.factor = c.real("factor", 0.1),
+                                             .patience = c.integer("patience", 10)});
+  }
+  throw NotExpressible("no schedule named " + name);
+}
+
 }  // namespace
 
 Answer run_optimizer(const Json& request, const std::vector<Tensor>& tensors) {
   const std::unique_ptr<optim::Optimizer> optimizer =
       make_optimizer(request.at("name").get<std::string>(), request.at("groups"), tensors);
   const std::vector<Tensor>& leaves = optimizer->parameters();
+  std::vector<Schedule> schedules;
+  for (const Json& given : request.at("schedules")) schedules.push_back(make_schedule(given, *optimizer));
   Answer answer;
   for (size_t step = 0; step < request.at("steps").size(); ++step) {
     const Json& gradients = request.at("steps").at(step);
@@ -70,6 +117,11 @@ Answer run_optimizer(const Json& request, const std::vector<Tensor>& tensors) {
       leaves[i].set_grad(gradients.at(i).is_null() ? Tensor() : tensors.at(gradients[i].get<size_t>()));
     }
     optimizer->step();
+    for (const Schedule& next : schedules) next(1.0);
+    for (size_t group = 0; group < (schedules.empty() ? 0 : optimizer->num_groups()); ++group) {
+      answer.add("lr." + std::to_string(group) + "." + std::to_string(step),
+                 tensor(optimizer->lr(group), DType::float64));
+    }
     for (size_t i = 0; i < leaves.size(); ++i) {
       answer.add("p" + std::to_string(i) + "." + std::to_string(step), leaves[i].detach());
     }

@@ -1,5 +1,7 @@
 """The cases of torch.testing's optim_db for the optimisers that we have: parameters after each of several steps, and
-the state at the end."""
+the state at the end; without and with optim_db's schedules of the rate."""
+import types
+
 import torch
 from torch.testing._internal.common_optimizers import optim_db
 
@@ -7,6 +9,7 @@ from case import Case, describe
 from wire import NotExpressible, Request
 
 STEPS = 6
+SCHEDULED_STEPS = 14  # ReduceLROnPlateau waits for 10 that are no better
 SHAPES = ((4, 3), (17,), (), (2, 3, 5))
 
 
@@ -34,8 +37,14 @@ def groups_of(given, leaves):
     return [(list(given), {})]
 
 
-def make_request(name, sample, leaves, steps):
-    request = Request("optimizer", name)
+def described(make):
+    """Name and arguments of the schedule that make(optimizer) would give: its code, run with classes that only tell."""
+    told = {name: lambda optimizer, name=name, **kwargs: {"name": name, "kwargs": kwargs} for name in make.__code__.co_names}
+    return types.FunctionType(make.__code__, told)(None)
+
+
+def make_request(name, sample, leaves, steps, schedules):
+    request = Request("optimizer", name, schedules=[described(make) for make in schedules])
     groups = []
     for params, options in groups_of(sample.params, leaves):
         if not all(isinstance(p, torch.Tensor) for p in params):
@@ -53,15 +62,21 @@ def make_request(name, sample, leaves, steps):
     return request
 
 
-def run_torch(cls, params, kwargs, leaves, steps):
+def run_torch(cls, params, kwargs, leaves, steps, schedules):
     """As run_optimizer of optimizers.cpp."""
     optimizer = cls(params, **kwargs)
+    schedules = [make(optimizer) for make in schedules]
     leaves = [p for group in optimizer.param_groups for p in group["params"]]
     values = {}
     for step, gradients in enumerate(steps):
         for leaf, gradient in zip(leaves, gradients):
             leaf.grad = None if gradient is None else gradient.clone()
         optimizer.step()
+        for schedule in schedules:
+            schedule.step(*[1.0] * isinstance(schedule, torch.optim.lr_scheduler.ReduceLROnPlateau))
+        if schedules:
+            values.update({f"lr.{i}.{step}": torch.tensor(group["lr"], dtype=torch.float64)
+                           for i, group in enumerate(optimizer.param_groups)})
         values.update({f"p{i}.{step}": leaf.detach().clone() for i, leaf in enumerate(leaves)})
     for i, leaf in enumerate(leaves):
         for name, value in optimizer.state.get(leaf, {}).items():
@@ -70,28 +85,30 @@ def run_torch(cls, params, kwargs, leaves, steps):
     return values
 
 
-def trajectory_case(name, sample, dtype):
+def trajectory_case(name, sample, dtype, schedules=()):
     cls = info_of(name).optim_cls
     leaves = [torch.randn(shape, dtype=dtype, requires_grad=True) for shape in SHAPES]
-    case = Case(name, f"{name}({', '.join(f'{k}={describe(v)}' for k, v in sample.kwargs.items())})")
+    case = Case(name, f"{name}({', '.join(f'{k}={describe(v)}' for k, v in sample.kwargs.items())})"
+                + "".join(f" with {s['name']}({s['kwargs']})" for s in map(described, schedules)))
     try:
         groups = groups_of(sample.params, leaves)
         flat = [p for params, _ in groups for p in params]
         # One parameter has no gradient at first and one never has.
         steps = [[None if i == 1 and s < 2 or i == 3 else torch.randn_like(p) for i, p in enumerate(flat)]
-                 for s in range(STEPS)]
-        case.request = make_request(name, sample, leaves, steps)
+                 for s in range(SCHEDULED_STEPS if schedules else STEPS)]
+        case.request = make_request(name, sample, leaves, steps, schedules)
     except NotExpressible as e:
         case.inexpressible = str(e)
         return case
     start = {id(p): p.detach().clone() for p in flat}
-    case.expected = run_torch(cls, sample.params or leaves, sample.kwargs, leaves, steps)
+    case.expected = run_torch(cls, sample.params or leaves, sample.kwargs, leaves, steps, schedules)
 
     def truth():
         doubles = [start[id(p)].double().requires_grad_() for p in leaves]
         if sample.params is not None:
             return {}
-        return run_torch(cls, doubles, sample.kwargs, doubles, [[None if g is None else g.double() for g in s] for s in steps])
+        return run_torch(cls, doubles, sample.kwargs, doubles, [[None if g is None else g.double() for g in s] for s in steps],
+                         schedules)
 
     case.truth = truth
     return case
@@ -100,8 +117,11 @@ def trajectory_case(name, sample, dtype):
 def cases(name, dtype, seed):
     info = info_of(name)
     torch.manual_seed(seed)
-    for sample in info.optim_inputs_func(device="cpu", dtype=dtype):
+    samples = info.optim_inputs_func(device="cpu", dtype=dtype)
+    for sample in samples:
         yield trajectory_case(name, sample, dtype)
+    for schedules in info.scheduler_inputs:
+        yield trajectory_case(name, samples[0], dtype, schedules)
 
 
 def error_cases(name, seed):
@@ -113,7 +133,7 @@ def error_cases(name, seed):
         case = Case(name, f"{name}({describe(sample.params)}, {sample.kwargs})")
         try:
             steps = [[torch.ones_like(p) for params, _ in groups_of(sample.params, leaves) for p in params]]
-            case.request = make_request(name, sample, leaves, steps)
+            case.request = make_request(name, sample, leaves, steps, ())
         except NotExpressible as e:
             case.inexpressible = str(e)
         except (AttributeError, KeyError, TypeError):

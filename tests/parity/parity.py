@@ -68,6 +68,12 @@ def report(line, options):
         print(f"    ... and {len(line.failures) - 1} more: --op {line.name} --verbose")
 
 
+def summary(name, lines, samples, errors):
+    return (f"{name}: {lines} lines; samples: {samples['passed']} passed, {samples['failed']} failed, {samples['meant']} differ "
+            f"as meant, {samples['not expressible']} not expressible in C++; error inputs: {errors['refused']} refused, "
+            f"{errors['failed']} not, {errors['meant']} differ as meant, {errors['not expressible']} not expressible")
+
+
 def progress(text):
     if sys.stderr.isatty():
         print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
@@ -80,7 +86,7 @@ def work(options):
         ("functions", [(row[0], lambda dtype, row=row: ops.sample_cases(row, dtype, seed, options.more),
                         lambda row=row: ops.error_cases(row, seed)) for row in ops.table()]),
         ("layers and losses", [(name, lambda dtype, name=name: layers.cases(name, dtype, seed) if dtype.is_floating_point else (),
-                                lambda: ()) for name in layers.rows()]),
+                                lambda name=name: layers.error_cases(name, seed)) for name in layers.rows()]),
         ("optimisers", [(name, lambda dtype, name=name: optimizers.cases(name, dtype, seed) if dtype.is_floating_point else (),
                          lambda name=name: optimizers.error_cases(name, seed)) for name in optimizers.rows()]),
     ]
@@ -102,6 +108,7 @@ def main():
     driver, start = Driver(options.driver.resolve()), time.monotonic()
     total, errors, ran = collections.Counter(), collections.Counter(), 0
     for heading, rows in work(options):
+        samples_before, errors_before, ran_before = total.copy(), errors.copy(), ran
         rows = [row for row in rows if not options.op or row[0] in options.op]
         if rows:
             print(f"{heading:28}{HEAD[28:]}")
@@ -114,18 +121,16 @@ def main():
             total.update(line.samples)
             errors.update(line.errors)
             ran += 1
+        if rows:
+            print(f"{summary(heading, ran - ran_before, total - samples_before, errors - errors_before)}\n")
     if not ran:
         sys.exit(f"no line of the report is called {' or '.join(options.op)}")
-    failed = total["failed"] + errors["failed"]
-    print(f"samples: {total['passed']} passed, {total['failed']} failed, {total['meant']} differ as meant, "
-          f"{total['not expressible']} not expressible in C++\n"
-          f"error inputs: {errors['refused']} refused, {errors['failed']} not, {errors['meant']} differ as meant, "
-          f"{errors['not expressible']} not expressible in C++\n"
-          f"seed {options.seed}, PyTorch {torch.__version__}, {time.monotonic() - start:.0f} s")
     if not options.op and not options.dtype:
         for unused in differences.unused():
             print(f"no longer seen, take it out of tests/parity/differences.py: {unused}")
-    return 1 if failed else 0
+    print(f"{summary('parity', ran, total, errors)}; seed {options.seed}, PyTorch {torch.__version__}, "
+          f"{time.monotonic() - start:.0f} s")
+    return 1 if total["failed"] + errors["failed"] else 0
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@
 #include "spiraltorch/ops/reduce.h"
 #include "spiraltorch/ops/shape.h"
 #include "spiraltorch/ops/softmax.h"
+#include "spiraltorch/vision/resize.h"
 
 namespace st::test {
 namespace {
@@ -73,6 +74,12 @@ std::optional<int64_t> single(const Call& c, const std::string& name) {
   if (values.empty()) return {};
   if (values.size() > 1) throw NotExpressible("more than 1 number in " + name);
   return values[0];
+}
+
+int64_t one(const Call& c, const std::string& name) {
+  const std::optional<int64_t> value = single(c, name);
+  if (!value) throw NotExpressible("no number in " + name);
+  return *value;
 }
 
 MaxPool2dFuncOptions max_pool2d_options(const Call& c) {
@@ -326,7 +333,7 @@ const std::vector<Op>& ops() {
        }},
       {"max_pool1d", "input kernel_size stride padding dilation ceil_mode return_indices",
        [](C c) -> Result {
-         const int64_t kernel = single(c, "kernel_size").value();
+         const int64_t kernel = one(c, "kernel_size");
          if (c.flag("return_indices", false))
            return max_pool1d_with_indices(c.tensor("input"), kernel, max_pool1d_options(c));
          return max_pool1d(c.tensor("input"), kernel, max_pool1d_options(c));
@@ -339,7 +346,7 @@ const std::vector<Op>& ops() {
        }},
       {"avg_pool1d", "input kernel_size stride padding ceil_mode count_include_pad",
        [](C c) -> Result {
-         return avg_pool1d(c.tensor("input"), single(c, "kernel_size").value(),
+         return avg_pool1d(c.tensor("input"), one(c, "kernel_size"),
                            {single(c, "stride"), single(c, "padding").value_or(0), c.flag("ceil_mode", false),
                             c.flag("count_include_pad", true)});
        }},
@@ -347,7 +354,7 @@ const std::vector<Op>& ops() {
        [](C c) -> Result { return adaptive_avg_pool2d(c.tensor("input"), output_size(c)); }},
       {"adaptive_avg_pool1d", "input output_size",
        [](C c) -> Result {
-         return adaptive_avg_pool1d(c.tensor("input"), single(c, "output_size").value());
+         return adaptive_avg_pool1d(c.tensor("input"), one(c, "output_size"));
        }},
       {"softmax", "input dim", [](C c) -> Result { return softmax(c.tensor("input"), c.integer("dim")); }},
       {"log_softmax", "input dim",
@@ -427,6 +434,14 @@ const std::vector<Op>& ops() {
        }},
       {"expand_as", "input other",
        [](C c) -> Result { return c.tensor("input").expand_as(c.tensor("other")); }},
+      {"interpolate", "input size scale_factor mode align_corners",
+       [](C c) -> Result {
+         if (c.text("mode", "nearest") != "bilinear" || c.flag("align_corners", false))
+           throw NotExpressible("other than bilinear between pixel centres");
+         if (c.has("scale_factor")) throw NotExpressible("argument scale_factor");
+         const Pair size = pair(c, "size");
+         return vision::resize_bilinear(c.tensor("input"), size.h(), size.w());
+       }},
       // --- answers that are no tensors in C++
       {"equal", "input other", [](C c) -> Result { return tensor(equal(c.tensor("input"), c.tensor("other"))); }},
       {"allclose", "input other rtol atol equal_nan",
@@ -436,6 +451,14 @@ const std::vector<Op>& ops() {
        }},
       {"item", "input", [](C c) -> Result { return tensor(c.tensor("input").item<double>(), DType::float64); }},
       // --- from nothing
+      // Of these two there is nothing to compare but the form.
+      {"empty", "size dtype",
+       [](C c) -> Result { return zero_(empty(c.dims("size"), c.dtype("dtype", DType::float32))); }},
+      {"empty_like", "input dtype",
+       [](C c) -> Result {
+         const Tensor x = c.tensor("input");
+         return zero_(empty_like(x, c.dtype("dtype", x.dtype())));
+       }},
       {"zeros", "size dtype", [](C c) -> Result { return zeros(c.dims("size"), c.dtype("dtype", DType::float32)); }},
       {"ones", "size dtype", [](C c) -> Result { return ones(c.dims("size"), c.dtype("dtype", DType::float32)); }},
       {"full", "size fill_value dtype",
@@ -443,6 +466,8 @@ const std::vector<Op>& ops() {
          return c.has("dtype") ? full(c.dims("size"), c.scalar("fill_value"), c.dtype("dtype"))
                                : full(c.dims("size"), c.scalar("fill_value"));
        }},
+      {"scalar_tensor", "value dtype",
+       [](C c) -> Result { return tensor(c.scalar("value"), c.dtype("dtype", DType::float32)); }},
       {"zeros_like", "input", unary(ST_CALL(zeros_like))},
       {"ones_like", "input", unary(ST_CALL(ones_like))},
       {"full_like", "input fill_value",
@@ -631,6 +656,7 @@ Pair output_size(const Call& c) {
   if (!c.is_list("output_size")) return c.has("output_size") ? Pair(c.integer("output_size")) : Pair(-1);
   const auto side = [](const Json& v) { return v.is_null() ? int64_t{-1} : v.get<int64_t>(); };
   const Json& list = c.list("output_size");
+  if (list.empty() || list.size() > 2) throw NotExpressible("other than 1 or 2 numbers in output_size");
   return list.size() == 1 ? Pair(side(list[0])) : Pair(side(list.at(0)), side(list.at(1)));
 }
 

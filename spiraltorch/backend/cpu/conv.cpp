@@ -1,5 +1,6 @@
 // The choice, first that fits: float32 and bfloat16 go to oneDNN; float64, and what oneDNN serves only with
-// its plain loops, to ours. Our own know float32 and float64: other dtypes are converted for them.
+// its plain loops, to ours (of which thin_conv.h is for a network's first layer). Our own know float32 and
+// float64: other dtypes are converted for them.
 #include "spiraltorch/backend/cpu/conv.h"
 
 #include <optional>
@@ -8,6 +9,7 @@
 #include "spiraltorch/backend/cpu/onednn/conv.h"
 #include "spiraltorch/backend/cpu/reference/conv.h"
 #include "spiraltorch/backend/cpu/scratch.h"
+#include "spiraltorch/backend/cpu/thin_conv.h"
 
 namespace st::cpu {
 namespace {
@@ -59,6 +61,7 @@ void conv2d(In x, In w, In bias, ConvRule rule, Out y) {
   if (is_empty(*y.sizes)) return;
   const bool has_work = !is_empty(*x.sizes) && !is_empty(*w.sizes);
   if (has_work && onednn::conv2d(x, w, bias, rule, y)) return;
+  if (has_work && thin_conv2d(x, w, bias, rule, y)) return;
   if (!is_half(x.dtype)) return reference::conv2d(x, w, bias, rule, y);
   const AsFloat image(x), weight(w), shift(bias);
   const FromFloat result(y);
@@ -80,6 +83,7 @@ void conv2d_backward_input(In dy, In w, ConvRule rule, Out dx) {
 void conv2d_backward_weight(In x, In dy, ConvRule rule, Out dw, Out db) {
   const bool has_work = !is_empty(*x.sizes) && !is_empty(*dy.sizes) && dw.defined() && !is_empty(*dw.sizes);
   if (has_work && onednn::conv2d_backward_weight(x, dy, rule, dw, db)) return;
+  if (has_work && thin_conv2d_backward_weight(x, dy, rule, dw, db)) return;
   if (!is_half(x.dtype)) return reference::conv2d_backward_weight(x, dy, rule, dw, db);
   const AsFloat image(x), gradient(dy);
   const FromFloat weight(dw), shift(db);

@@ -16,32 +16,30 @@ namespace {
 
 namespace math = st::simd::HWY_NAMESPACE;
 
-template <class D>
-HWY_INLINE hn::Vec<D> number(D d, double value) {
-  return hn::Set(d, static_cast<hn::TFromD<D>>(value));
-}
+using P = CurveParameters;
 
-// Each has the value of one vector and the gradient of one; a and b are the parameters. A NaN in x comes out.
+// Each has the value of one vector and the gradient of one; p.a and p.b are the parameters. A NaN in x comes
+// out.
 
 struct LeakyRelu {
   template <class D, class V>
-  static HWY_INLINE V value(D d, V x, double a, double) {
-    return hn::IfThenElse(hn::Gt(x, hn::Zero(d)), x, hn::Mul(x, number(d, a)));
+  static HWY_INLINE V value(D d, V x, const P& p) {
+    return hn::IfThenElse(hn::Gt(x, hn::Zero(d)), x, hn::Mul(x, number(d, p.a)));
   }
   template <class D, class V>
-  static HWY_INLINE V gradient(D d, V x, V dy, double a, double) {
-    return hn::IfThenElse(hn::Gt(x, hn::Zero(d)), dy, hn::Mul(dy, number(d, a)));
+  static HWY_INLINE V gradient(D d, V x, V dy, const P& p) {
+    return hn::IfThenElse(hn::Gt(x, hn::Zero(d)), dy, hn::Mul(dy, number(d, p.a)));
   }
 };
 
 struct Elu {
   template <class D, class V>
-  static HWY_INLINE V value(D d, V x, double a, double) {
-    return hn::IfThenElse(hn::Gt(x, hn::Zero(d)), x, hn::Mul(math::Expm1(d, x), number(d, a)));
+  static HWY_INLINE V value(D d, V x, const P& p) {
+    return hn::IfThenElse(hn::Gt(x, hn::Zero(d)), x, hn::Mul(math::Expm1(d, x), number(d, p.a)));
   }
   template <class D, class V>
-  static HWY_INLINE V gradient(D d, V x, V dy, double a, double) {
-    const V below = hn::Mul(dy, hn::Mul(math::Exp(d, x), number(d, a)));
+  static HWY_INLINE V gradient(D d, V x, V dy, const P& p) {
+    const V below = hn::Mul(dy, hn::Mul(math::Exp(d, x), number(d, p.a)));
     return hn::IfThenElse(hn::Gt(x, hn::Zero(d)), dy, below);
   }
 };
@@ -53,11 +51,11 @@ struct Gelu {  // x Phi(x)
     return hn::MulAdd(math::Erf(d, hn::Mul(x, number(d, 0.7071067811865476))), half, half);
   }
   template <class D, class V>
-  static HWY_INLINE V value(D d, V x, double, double) {
+  static HWY_INLINE V value(D d, V x, const P&) {
     return hn::Mul(x, phi(d, x));
   }
   template <class D, class V>
-  static HWY_INLINE V gradient(D d, V x, V dy, double, double) {
+  static HWY_INLINE V gradient(D d, V x, V dy, const P&) {
     const V bell = math::Exp(d, hn::Mul(hn::Mul(x, x), number(d, -0.5)));
     return hn::Mul(dy, hn::MulAdd(hn::Mul(x, bell), number(d, 0.3989422804014327), phi(d, x)));
   }
@@ -71,12 +69,12 @@ struct GeluTanh {  // x (1 + tanh u) / 2, u = sqrt(2 / pi) (x + 0.044715 x^3)
     return math::Tanh(d, hn::Mul(inner, number(d, kScale)));
   }
   template <class D, class V>
-  static HWY_INLINE V value(D d, V x, double, double) {
+  static HWY_INLINE V value(D d, V x, const P&) {
     const V half = hn::Mul(x, number(d, 0.5));
     return hn::Mul(half, hn::Add(tanh_of(d, x, hn::Mul(x, x)), number(d, 1)));
   }
   template <class D, class V>
-  static HWY_INLINE V gradient(D d, V x, V dy, double, double) {
+  static HWY_INLINE V gradient(D d, V x, V dy, const P&) {
     const V one = number(d, 1), half = number(d, 0.5), square = hn::Mul(x, x), t = tanh_of(d, x, square);
     const V du = hn::Mul(hn::MulAdd(square, number(d, 3 * kCubic), one), number(d, kScale));
     const V right = hn::Mul(hn::Mul(hn::Mul(x, half), hn::NegMulAdd(t, t, one)), du);
@@ -86,11 +84,11 @@ struct GeluTanh {  // x (1 + tanh u) / 2, u = sqrt(2 / pi) (x + 0.044715 x^3)
 
 struct Silu {  // x / (1 + e^-x)
   template <class D, class V>
-  static HWY_INLINE V value(D d, V x, double, double) {
+  static HWY_INLINE V value(D d, V x, const P&) {
     return hn::Mul(x, math::Sigmoid(d, x));
   }
   template <class D, class V>
-  static HWY_INLINE V gradient(D d, V x, V dy, double, double) {
+  static HWY_INLINE V gradient(D d, V x, V dy, const P&) {
     const V one = number(d, 1), s = math::Sigmoid(d, x);
     return hn::Mul(dy, hn::Mul(s, hn::MulAdd(x, hn::Sub(one, s), one)));
   }
@@ -98,26 +96,27 @@ struct Silu {  // x / (1 + e^-x)
 
 struct Softplus {  // log(1 + e^(a x)) / a, and x where a x > b
   template <class D, class V>
-  static HWY_INLINE V value(D d, V x, double a, double b) {
-    const V z = hn::Mul(x, number(d, a));
-    return hn::IfThenElse(hn::Gt(z, number(d, b)), x, hn::Div(math::Log1p(d, math::Exp(d, z)), number(d, a)));
+  static HWY_INLINE V value(D d, V x, const P& p) {
+    const V z = hn::Mul(x, number(d, p.a));
+    return hn::IfThenElse(hn::Gt(z, number(d, p.b)), x,
+                          hn::Div(math::Log1p(d, math::Exp(d, z)), number(d, p.a)));
   }
   template <class D, class V>
-  static HWY_INLINE V gradient(D d, V x, V dy, double a, double b) {
-    const V z = hn::Mul(x, number(d, a));
-    return hn::IfThenElse(hn::Gt(z, number(d, b)), dy, hn::Mul(dy, math::Sigmoid(d, z)));
+  static HWY_INLINE V gradient(D d, V x, V dy, const P& p) {
+    const V z = hn::Mul(x, number(d, p.a));
+    return hn::IfThenElse(hn::Gt(z, number(d, p.b)), dy, hn::Mul(dy, math::Sigmoid(d, z)));
   }
 };
 
 struct Hardswish {  // x min(max(x + 3, 0), 6) / 6
   template <class D, class V>
-  static HWY_INLINE V value(D d, V x, double, double) {
+  static HWY_INLINE V value(D d, V x, const P&) {
     const V zero = hn::Zero(d), six = number(d, 6), up = hn::Add(x, number(d, 3));
     const V gate = hn::IfThenElse(hn::Gt(up, six), six, hn::IfThenZeroElse(hn::Lt(up, zero), up));
     return hn::Div(hn::Mul(x, gate), six);
   }
   template <class D, class V>
-  static HWY_INLINE V gradient(D d, V x, V dy, double, double) {
+  static HWY_INLINE V gradient(D d, V x, V dy, const P&) {
     const V three = number(d, 3);
     const V slope = hn::Mul(dy, hn::Add(hn::Div(x, three), number(d, 0.5)));
     return hn::IfThenZeroElse(hn::Le(x, hn::Neg(three)), hn::IfThenElse(hn::Ge(x, three), dy, slope));
@@ -126,68 +125,34 @@ struct Hardswish {  // x min(max(x + 3, 0), 6) / 6
 
 struct LogSigmoid {  // min(x, 0) - log(1 + e^-|x|)
   template <class D, class V>
-  static HWY_INLINE V value(D d, V x, double, double) {
+  static HWY_INLINE V value(D d, V x, const P&) {
     const V below = hn::IfThenZeroElse(hn::Gt(x, hn::Zero(d)), x);
     return hn::Sub(below, math::Log1p(d, math::Exp(d, hn::Neg(hn::Abs(x)))));
   }
   template <class D, class V>
-  static HWY_INLINE V gradient(D d, V x, V dy, double, double) {
+  static HWY_INLINE V gradient(D d, V x, V dy, const P&) {
     return hn::Mul(dy, math::Sigmoid(d, hn::Neg(x)));
   }
 };
 
-template <class F>
-struct Value {
-  CurveParameters p;
-  template <class D, class V>
-  HWY_INLINE V operator()(D d, V x) const {
-    return F::value(d, x, p.a, p.b);
-  }
-};
-template <class F>
-struct Gradient {
-  CurveParameters p;
-  template <class D, class V>
-  HWY_INLINE V operator()(D d, V x, V dy) const {
-    return F::gradient(d, x, dy, p.a, p.b);
-  }
-};
-
-template <class F, class T>
-void value_loop(const void* const* in, void* out, int64_t n, const void* params) {
-  map_vectors(static_cast<T*>(out), n, Value<F>{*static_cast<const CurveParameters*>(params)},
-              static_cast<const T*>(in[0]));
-}
-template <class F, class T>
-void gradient_loop(const void* const* in, void* out, int64_t n, const void* params) {
-  map_vectors(static_cast<T*>(out), n, Gradient<F>{*static_cast<const CurveParameters*>(params)},
-              static_cast<const T*>(in[0]), static_cast<const T*>(in[1]));
-}
-
-template <class F>
-Loop loop_for(bool gradient, DType compute) {
-  if (compute == DType::float64) return gradient ? &gradient_loop<F, double> : &value_loop<F, double>;
-  return gradient ? &gradient_loop<F, float> : &value_loop<F, float>;
-}
-
 Loop curve_loop(Curve f, bool gradient, DType compute) {
   switch (f) {
     case Curve::leaky_relu:
-      return loop_for<LeakyRelu>(gradient, compute);
+      return loop_of<LeakyRelu, P, 1>(gradient, compute);
     case Curve::elu:
-      return loop_for<Elu>(gradient, compute);
+      return loop_of<Elu, P, 1>(gradient, compute);
     case Curve::gelu:
-      return loop_for<Gelu>(gradient, compute);
+      return loop_of<Gelu, P, 1>(gradient, compute);
     case Curve::gelu_tanh:
-      return loop_for<GeluTanh>(gradient, compute);
+      return loop_of<GeluTanh, P, 1>(gradient, compute);
     case Curve::silu:
-      return loop_for<Silu>(gradient, compute);
+      return loop_of<Silu, P, 1>(gradient, compute);
     case Curve::softplus:
-      return loop_for<Softplus>(gradient, compute);
+      return loop_of<Softplus, P, 1>(gradient, compute);
     case Curve::hardswish:
-      return loop_for<Hardswish>(gradient, compute);
+      return loop_of<Hardswish, P, 1>(gradient, compute);
     case Curve::logsigmoid:
-      return loop_for<LogSigmoid>(gradient, compute);
+      return loop_of<LogSigmoid, P, 1>(gradient, compute);
   }
   return nullptr;
 }

@@ -15,6 +15,7 @@
 #include "spiraltorch/backend/cpu/nest.h"
 #include "spiraltorch/backend/cpu/scratch.h"
 #include "spiraltorch/backend/cpu/simd/part-inl.h"
+#include "spiraltorch/backend/cpu/visit_float.h"
 #include "spiraltorch/core/parallel.h"
 
 #ifndef SPIRALTORCH_BACKEND_CPU_LAYER_NORM_ROWS
@@ -154,12 +155,6 @@ HWY_EXPORT(double_loops);
 
 LayerNormLoops<float> loops_for(TypeTag<float>) { return HWY_DYNAMIC_DISPATCH(float_loops)(); }
 LayerNormLoops<double> loops_for(TypeTag<double>) { return HWY_DYNAMIC_DISPATCH(double_loops)(); }
-
-template <class F>
-void visit_float(DType dtype, const F& f) {
-  if (dtype == DType::float64) return f(TypeTag<double>());
-  f(TypeTag<float>());
-}
 
 constexpr double kCost = 0.6;        // nanoseconds an element
 constexpr int64_t kMostBlocks = 64;  // of rows, each with sums of its own

@@ -12,6 +12,9 @@
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
+#include <utility>
+
+#include "spiraltorch/backend/cpu/iterator.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace st::cpu::HWY_NAMESPACE {
@@ -137,6 +140,52 @@ void map_scalar_left(const void* const* in, void* out, int64_t n, const void* pa
   } else {
     map_vectors(y, n, ApplyLeft<T, F>{s}, a);
   }
+}
+
+// A number in every lane.
+template <class D>
+HWY_INLINE hn::Vec<D> number(D d, double value) {
+  return hn::Set(d, static_cast<hn::TFromD<D>>(value));
+}
+
+template <class F, class P>
+struct ValueOf {
+  P p;
+  template <class D, class... V>
+  HWY_INLINE auto operator()(D d, V... v) const {
+    return F::value(d, v..., p);
+  }
+};
+template <class F, class P>
+struct GradientOf {
+  P p;
+  template <class D, class... V>
+  HWY_INLINE auto operator()(D d, V... v) const {
+    return F::gradient(d, v..., p);
+  }
+};
+
+template <class Apply, class P, class T, size_t... I>
+HWY_INLINE void map_with(const void* const* in, void* out, int64_t n, const P& p, std::index_sequence<I...>) {
+  map_vectors(static_cast<T*>(out), n, Apply{p}, static_cast<const T*>(in[I])...);
+}
+template <class F, class P, int kIns, class T>
+void value_loop(const void* const* in, void* out, int64_t n, const void* params) {
+  map_with<ValueOf<F, P>, P, T>(in, out, n, *static_cast<const P*>(params), std::make_index_sequence<kIns>());
+}
+template <class F, class P, int kIns, class T>
+void gradient_loop(const void* const* in, void* out, int64_t n, const void* params) {
+  map_with<GradientOf<F, P>, P, T>(in, out, n, *static_cast<const P*>(params),
+                                   std::make_index_sequence<kIns + 1>());
+}
+
+// The loop of F::value(d, x, ..., p), of kIns operands, or of F::gradient(d, x, ..., dy, p), of one more;
+// params points to a P.
+template <class F, class P, int kIns>
+Loop loop_of(bool gradient, DType compute) {
+  if (compute == DType::float64)
+    return gradient ? &gradient_loop<F, P, kIns, double> : &value_loop<F, P, kIns, double>;
+  return gradient ? &gradient_loop<F, P, kIns, float> : &value_loop<F, P, kIns, float>;
 }
 
 }  // namespace

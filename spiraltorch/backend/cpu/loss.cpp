@@ -20,6 +20,7 @@
 #include "spiraltorch/backend/cpu/nest.h"
 #include "spiraltorch/backend/cpu/simd/math-inl.h"
 #include "spiraltorch/backend/cpu/simd/part-inl.h"
+#include "spiraltorch/backend/cpu/visit_float.h"
 #include "spiraltorch/core/check.h"
 #include "spiraltorch/core/parallel.h"
 
@@ -262,12 +263,6 @@ void run_backward(const CrossEntropy<T>& a, const CrossEntropyLoops<T>& loops, d
       if (!a.is_ignored(t)) dx[a.offset_of(t)] -= share(t, a.of_class(t));
     }
   });
-}
-
-template <class F>
-void visit_float(DType dtype, const F& f) {
-  if (dtype == DType::float64) return f(TypeTag<double>());
-  f(TypeTag<float>());
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <type_traits>
 
 #include "spiraltorch/backend/cpu/scratch.h"
 #include "spiraltorch/backend/cpu/simd/math-inl.h"
@@ -165,16 +166,30 @@ struct Plan {
   }
 };
 
+// x as a number of 16 bits, rounded to nearest even, if it is to enter a product of such.
+template <class D>
+HWY_INLINE hn::Vec<D> rounded(D d, hn::Vec<D> x, bool narrow) {
+  if constexpr (sizeof(hn::TFromD<D>) == 4) {
+    if (!narrow) return x;
+    const hn::RebindToUnsigned<D> du;
+    const auto u = hn::BitCast(du, x), odd = hn::And(hn::ShiftRight<16>(u), hn::Set(du, 1u));
+    const auto up = hn::Add(u, hn::Add(odd, hn::Set(du, 0x7fffu)));
+    const auto y = hn::BitCast(d, hn::And(up, hn::Set(du, 0xffff0000u)));
+    return hn::IfThenElse(hn::IsNaN(x), x, y);
+  }
+  return x;
+}
+
 // --- forward
 
 // Panel p: for each k the weights from h_k to gates i, f, g, o of units p kLanes...
-template <class T>
+template <class T, class W>
 Panels<T> pack_by_gate(In w, int64_t hidden) {
   constexpr int64_t L = kLanes<T>;
   const int64_t panels = (hidden + L - 1) / L;
   const Panels<T> packed{std::make_shared<Scratch<T>>(panels * hidden * kWidth<T>), hidden};
   T* const to = packed.memory->data();
-  const T* const from = w.as<T>();
+  const W* const from = w.as<W>();
   parallel_for(panels, std::max<int64_t>(1, 65536 / (hidden * kWidth<T>)), [&](int64_t begin, int64_t end) {
     for (int64_t p = begin; p < end; ++p) {
       T* const panel = to + p * hidden * kWidth<T>;
@@ -182,13 +197,22 @@ Panels<T> pack_by_gate(In w, int64_t hidden) {
         for (int64_t j = 0; j < L; ++j) {
           const int64_t unit = p * L + j;
           T* column = panel + gate * L + j;
-          const T* row = from + (gate * hidden + unit) * hidden;
-          for (int64_t k = 0; k < hidden; ++k) column[k * kWidth<T>] = unit < hidden ? row[k] : T(0);
+          const W* row = from + (gate * hidden + unit) * hidden;
+          for (int64_t k = 0; k < hidden; ++k)
+            column[k * kWidth<T>] = unit < hidden ? static_cast<T>(row[k]) : T(0);
         }
       }
     }
   });
   return packed;
+}
+
+template <class T>
+Panels<T> pack_by_gate(In w, int64_t hidden) {
+  if constexpr (std::is_same_v<T, float>) {
+    if (w.dtype == DType::bfloat16) return pack_by_gate<T, bfloat16>(w, hidden);
+  }
+  return pack_by_gate<T, T>(w, hidden);
 }
 
 // The packed form is kept with the weights until they are written to.
@@ -214,7 +238,7 @@ Panels<T> panels_by_gate(In w, int64_t hidden) {
 
 // One step of the units of a panel, given the products with the last h.
 template <class T>
-void cells(const T* products, int64_t rows, int64_t row, int64_t unit, int64_t hidden, bool keep,
+void cells(const T* products, int64_t rows, int64_t row, int64_t unit, int64_t hidden, bool keep, bool narrow,
            Rows<T> gates, Rows<T> c_last, Rows<T> c, Rows<T> h) {
   const hn::ScalableTag<T> d;
   const int64_t count = hidden - unit;
@@ -228,7 +252,7 @@ void cells(const T* products, int64_t rows, int64_t row, int64_t unit, int64_t h
     auto cell = hn::Mul(in, value);
     if (c_last.data) cell = hn::MulAdd(forget, LoadPart(d, c_last.at(r, unit), count, T(0)), cell);
     StorePart(cell, d, c.at(r, unit), count);
-    StorePart(hn::Mul(out, Tanh(d, cell)), d, h.at(r, unit), count);
+    StorePart(rounded(d, hn::Mul(out, Tanh(d, cell)), narrow), d, h.at(r, unit), count);
     if (!keep) continue;
     StorePart(in, d, g, count);
     StorePart(forget, d, g + hidden, count);
@@ -240,7 +264,7 @@ void cells(const T* products, int64_t rows, int64_t row, int64_t unit, int64_t h
 template <class T>
 void forward(In weight, In h0, In c0, bool reverse, Out gates_out, Out c_out, Out h_out) {
   const int64_t steps = (*gates_out.sizes)[0], batch = (*gates_out.sizes)[1], hidden = (*weight.sizes)[1];
-  const bool keep = (*c_out.sizes)[0] == steps;
+  const bool keep = (*c_out.sizes)[0] == steps, narrow = weight.dtype == DType::bfloat16;
   const Panels<T> panels = panels_by_gate<T>(weight, hidden);
   const Plan plan = Plan::make<T>(steps, batch, hidden, kLanes<T>, hidden);
   const Series<T> gates(gates_out), c(c_out), h(h_out);
@@ -255,25 +279,26 @@ void forward(In weight, In h0, In c0, bool reverse, Out gates_out, Out c_out, Ou
     } else {
       std::fill(products, products + rows * kWidth<T>, T(0));
     }
-    cells(products, rows, row, p * kLanes<T>, hidden, keep, gates.at(t), c_last, c.at(t), h.at(t));
+    cells(products, rows, row, p * kLanes<T>, hidden, keep, narrow, gates.at(t), c_last, c.at(t), h.at(t));
   });
 }
 
 // --- backward
 
 // Panel p: for each gate's row of weights those to units p kWidth...
-template <class T>
+template <class T, class W>
 Panels<T> pack_by_unit(In w, int64_t hidden) {
   const int64_t panels = (hidden + kWidth<T> - 1) / kWidth<T>, depth = 4 * hidden;
   const Panels<T> packed{std::make_shared<Scratch<T>>(panels * depth * kWidth<T>), depth};
   T* const to = packed.memory->data();
-  const T* const from = w.as<T>();
+  const W* const from = w.as<W>();
   parallel_for(panels, std::max<int64_t>(1, 131072 / (depth * kWidth<T>)), [&](int64_t begin, int64_t end) {
     for (int64_t p = begin; p < end; ++p) {
       const int64_t unit = p * kWidth<T>, count = std::min(kWidth<T>, hidden - unit);
       for (int64_t k = 0; k < depth; ++k) {
         T* const row = to + (p * depth + k) * kWidth<T>;
-        std::copy_n(from + k * hidden + unit, count, row);
+        std::transform(from + k * hidden + unit, from + k * hidden + unit + count, row,
+                       [](W x) { return static_cast<T>(x); });
         std::fill(row + count, row + kWidth<T>, T(0));
       }
     }
@@ -281,9 +306,18 @@ Panels<T> pack_by_unit(In w, int64_t hidden) {
   return packed;
 }
 
-// What a step of backward reads and writes.
+template <class T>
+Panels<T> pack_by_unit(In w, int64_t hidden) {
+  if constexpr (std::is_same_v<T, float>) {
+    if (w.dtype == DType::bfloat16) return pack_by_unit<T, bfloat16>(w, hidden);
+  }
+  return pack_by_unit<T, T>(w, hidden);
+}
+
+// What a step of backward reads and writes; narrow: dsums are numbers of 16 bits.
 template <class T>
 struct Step {
+  bool narrow;
   Rows<T> gates, c, c_last, dh, dsums, dc;
 };
 
@@ -313,10 +347,10 @@ void cell_gradients(const Step<T>& s, const T* dh_next, int64_t rows, int64_t ro
     const auto sum_o = hn::Mul(dout, hn::NegMulAdd(out, out, out));
     StorePart(hn::Mul(dc, forget), d, s.dc.at(r, unit), count);
     T* const dsums = s.dsums.at(r, unit);
-    StorePart(sum_i, d, dsums, count);
-    StorePart(sum_f, d, dsums + hidden, count);
-    StorePart(sum_g, d, dsums + 2 * hidden, count);
-    StorePart(sum_o, d, dsums + 3 * hidden, count);
+    StorePart(rounded(d, sum_i, s.narrow), d, dsums, count);
+    StorePart(rounded(d, sum_f, s.narrow), d, dsums + hidden, count);
+    StorePart(rounded(d, sum_g, s.narrow), d, dsums + 2 * hidden, count);
+    StorePart(rounded(d, sum_o, s.narrow), d, dsums + 3 * hidden, count);
     total_i = hn::Add(total_i, sum_i), total_f = hn::Add(total_f, sum_f);
     total_g = hn::Add(total_g, sum_g), total_o = hn::Add(total_o, sum_o);
   }
@@ -337,6 +371,7 @@ template <class T>
 void backward(In weight, In c0, In gates_in, In c_in, In dh_in, In dh_n, In dc_n, bool reverse, Out dsums_out,
               Out dh0, Out dc0, Out dbias) {
   const int64_t steps = (*gates_in.sizes)[0], batch = (*gates_in.sizes)[1], hidden = (*weight.sizes)[1];
+  const bool narrow = weight.dtype == DType::bfloat16;
   const Panels<T> panels = pack_by_unit<T>(weight, hidden);
   const Plan plan = Plan::make<T>(steps, batch, hidden, kWidth<T>, 4 * hidden);
   const Series<T> gates(gates_in), c(c_in), dh(dh_in), dsums(dsums_out);
@@ -353,7 +388,8 @@ void backward(In weight, In c0, In gates_in, In c_in, In dh_in, In dh_n, In dc_n
   plan.each([&](int64_t back, int64_t p, int64_t tile) {
     HWY_ALIGN T dh_next[kRowTile * kWidth<T>];
     const int64_t s = steps - 1 - back, t = reverse ? back : s, before = reverse ? t + 1 : t - 1;
-    const Step<T> step{gates.at(t), c.at(t), s > 0 ? c.at(before) : first_c, dh.at(t), dsums.at(t), dc};
+    const Step<T> step{narrow,   gates.at(t), c.at(t), s > 0 ? c.at(before) : first_c,
+                       dh.at(t), dsums.at(t), dc};
     const int64_t row = plan.begin(tile), rows = plan.rows(tile), first = p * kWidth<T>;
     if (back > 0) {
       const Rows<T> next = dsums.at(reverse ? t - 1 : t + 1);

@@ -17,6 +17,7 @@
 
 #include "spiraltorch/backend/cpu/nest.h"
 #include "spiraltorch/backend/cpu/simd/part-inl.h"
+#include "spiraltorch/backend/cpu/visit_float.h"
 #include "spiraltorch/core/parallel.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -182,12 +183,6 @@ HWY_EXPORT(double_loops);
 MaxPoolLoops<float> loops_for(TypeTag<float>, bool many) { return HWY_DYNAMIC_DISPATCH(float_loops)(many); }
 MaxPoolLoops<double> loops_for(TypeTag<double>, bool many) {
   return HWY_DYNAMIC_DISPATCH(double_loops)(many);
-}
-
-template <class F>
-void visit_float(DType dtype, const F& f) {
-  if (dtype == DType::float64) return f(TypeTag<double>());
-  f(TypeTag<float>());
 }
 
 // How many rows are worth a thread, given the elements that a row reads.

@@ -18,6 +18,7 @@
 #include "spiraltorch/backend/cpu/nest.h"
 #include "spiraltorch/backend/cpu/scratch.h"
 #include "spiraltorch/backend/cpu/simd/part-inl.h"
+#include "spiraltorch/backend/cpu/visit_float.h"
 #include "spiraltorch/core/parallel.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -179,12 +180,6 @@ HWY_EXPORT(double_loops);
 
 BatchNormLoops<float> loops_for(TypeTag<float>) { return HWY_DYNAMIC_DISPATCH(float_loops)(); }
 BatchNormLoops<double> loops_for(TypeTag<double>) { return HWY_DYNAMIC_DISPATCH(double_loops)(); }
-
-template <class F>
-void visit_float(DType dtype, const F& f) {
-  if (dtype == DType::float64) return f(TypeTag<double>());
-  f(TypeTag<float>());
-}
 
 // The call for x: sizes, and the memory of what belongs to a channel.
 template <class T>

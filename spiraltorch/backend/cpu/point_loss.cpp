@@ -16,11 +16,6 @@ namespace {
 
 namespace math = st::simd::HWY_NAMESPACE;
 
-template <class D>
-HWY_INLINE hn::Vec<D> number(D d, double value) {
-  return hn::Set(d, static_cast<hn::TFromD<D>>(value));
-}
-
 // 0 for NaN, as PyTorch's sign.
 template <class D, class V>
 HWY_INLINE V sign_of(D d, V x) {
@@ -111,54 +106,20 @@ struct KlDivLog {  // e^t (t - x)
   }
 };
 
-template <class F>
-struct Value {
-  double beta;
-  template <class D, class V>
-  HWY_INLINE V operator()(D d, V x, V t) const {
-    return F::value(d, x, t, beta);
-  }
-};
-template <class F>
-struct Gradient {
-  double beta;
-  template <class D, class V>
-  HWY_INLINE V operator()(D d, V x, V t, V dy) const {
-    return F::gradient(d, x, t, dy, beta);
-  }
-};
-
-template <class F, class T>
-void value_loop(const void* const* in, void* out, int64_t n, const void* params) {
-  map_vectors(static_cast<T*>(out), n, Value<F>{*static_cast<const double*>(params)},
-              static_cast<const T*>(in[0]), static_cast<const T*>(in[1]));
-}
-template <class F, class T>
-void gradient_loop(const void* const* in, void* out, int64_t n, const void* params) {
-  map_vectors(static_cast<T*>(out), n, Gradient<F>{*static_cast<const double*>(params)},
-              static_cast<const T*>(in[0]), static_cast<const T*>(in[1]), static_cast<const T*>(in[2]));
-}
-
-template <class F>
-Loop loop_for(bool gradient, DType compute) {
-  if (compute == DType::float64) return gradient ? &gradient_loop<F, double> : &value_loop<F, double>;
-  return gradient ? &gradient_loop<F, float> : &value_loop<F, float>;
-}
-
 Loop point_loss_loop(PointLoss f, bool gradient, DType compute) {
   switch (f) {
     case PointLoss::l1:
-      return loop_for<L1>(gradient, compute);
+      return loop_of<L1, double, 2>(gradient, compute);
     case PointLoss::smooth_l1:
-      return loop_for<SmoothL1>(gradient, compute);
+      return loop_of<SmoothL1, double, 2>(gradient, compute);
     case PointLoss::binary_cross_entropy:
-      return loop_for<BinaryCrossEntropy>(gradient, compute);
+      return loop_of<BinaryCrossEntropy, double, 2>(gradient, compute);
     case PointLoss::binary_cross_entropy_with_logits:
-      return loop_for<WithLogits>(gradient, compute);
+      return loop_of<WithLogits, double, 2>(gradient, compute);
     case PointLoss::kl_div:
-      return loop_for<KlDiv>(gradient, compute);
+      return loop_of<KlDiv, double, 2>(gradient, compute);
     case PointLoss::kl_div_log:
-      return loop_for<KlDivLog>(gradient, compute);
+      return loop_of<KlDivLog, double, 2>(gradient, compute);
   }
   return nullptr;
 }

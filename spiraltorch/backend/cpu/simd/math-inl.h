@@ -3,7 +3,7 @@
 //
 // Every function takes any bit pattern and answers as C99's annex F does: NaN, infinities, signed zeros,
 // subnormal arguments and results. The comments give the worst error in units in the last place (ULP) of all
-// targets, measured on scalar code, SSE4 (both without fused multiply-add), AVX2 and AVX-512: float at every
+// targets, measured on scalar code (without fused multiply-add), AVX2 and AVX-512: float at every
 // 53rd bit pattern, double at 5 million points. tests/backend/cpu/simd/math_test.cpp enforces it with a small
 // margin. Needs rounding to nearest and no flushing of subnormals. The coefficients are minimax fits of our
 // own: scripts/minimax.py prints them.

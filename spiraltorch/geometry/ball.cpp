@@ -5,10 +5,12 @@
 #include "spiraltorch/backend/kernels.h"
 #include "spiraltorch/geometry/rows.h"
 #include "spiraltorch/ops/arithmetic.h"
+#include "spiraltorch/ops/copy.h"
 #include "spiraltorch/ops/creation.h"
 #include "spiraltorch/ops/matmul.h"
 #include "spiraltorch/ops/reduce.h"
 #include "spiraltorch/ops/shape.h"
+#include "spiraltorch/tensor/operands.h"
 
 namespace st {
 namespace geometry {
@@ -48,6 +50,36 @@ void broadcast_numbers(const char* op, const char* name, const Tensor& t, const 
   leading = broadcast_shapes(op, leading, front);
 }
 
+// What the rows that a map takes are called; null for one that it does not take.
+struct RowNames {
+  const char *x, *y = nullptr, *v = nullptr;
+};
+RowNames names_of(HyperbolicMap map) {
+  switch (map) {
+    case HyperbolicMap::mobius_add:
+    case HyperbolicMap::logmap:
+    case HyperbolicMap::dist:
+      return {"x", "y"};
+    case HyperbolicMap::expmap:
+    case HyperbolicMap::transport0_back:
+      return {"x", "v"};
+    case HyperbolicMap::egrad2rgrad:
+      return {"x", "gradient"};
+    case HyperbolicMap::transport0:
+      return {"y", "v"};
+    case HyperbolicMap::transport:
+      return {"x", "y", "v"};
+    case HyperbolicMap::inner:
+      return {"x", "u", "v"};
+    case HyperbolicMap::expmap0:
+      return {"v"};
+    case HyperbolicMap::logmap0:
+      return {"y"};
+    default:
+      return {"x"};
+  }
+}
+
 Rows rows_of(const char* op, const Arguments& a) {
   Rows r;
   r.dtype = point_dtype(op, {a.x, a.y, a.v, a.s});
@@ -64,7 +96,7 @@ Rows rows_of(const char* op, const Arguments& a) {
   r.x = as_rows(a.x, r.dtype, r.full);
   if (a.y.defined()) r.y = as_rows(a.y, r.dtype, r.full);
   if (a.v.defined()) r.v = as_rows(a.v, r.dtype, r.full);
-  r.c = as_rows(minus_curvature(a.k, a.number), DType::float64, r.numbers);
+  r.c = as_rows(minus_curvature(a.k, a.number, a.x.device()), DType::float64, r.numbers);
   if (a.s.defined()) r.s = as_rows(a.s, r.dtype, r.numbers);
   return r;
 }
@@ -73,10 +105,16 @@ enum class Result { rows, numbers };
 
 // One row map: its kernel forward, and its kernel backward in the gradient.
 Tensor row_map(const char* op, HyperbolicMap map, const Arguments& a, Result result, KeepDim keep = false) {
+  const RowNames names = names_of(map);
+  check_operands(op, {{names.x, a.x},
+                      {names.y, a.y, !names.y},
+                      {names.v, a.v, !names.v},
+                      {"curvature", a.k, true},
+                      {"r", a.s, map != HyperbolicMap::mobius_scalar_mul}});
   const Rows r = rows_of(op, a);
   Shape shape = result == Result::rows ? r.full : r.numbers;
   if (result == Result::numbers && !keep) shape.erase(shape.size() - 1);
-  const Tensor z = empty(shape, r.dtype);
+  const Tensor z = empty(shape, r.dtype, a.x.device());
   kernels(z.device()).hyperbolic(map, r.x.in(), r.y.in(), r.v.in(), r.c.in(), r.s.in(), z.out());
   const double number = a.number;
   return record(op, z, {a.x, a.y, a.v, a.k, a.s}, Keep{a.x, a.y, a.v, a.k, a.s},
@@ -85,7 +123,7 @@ Tensor row_map(const char* op, HyperbolicMap map, const Arguments& a, Result res
                   const Tensor k = b.kept(3);
                   const Rows r = rows_of(op, {b.kept(0), b.kept(1), b.kept(2), k, b.kept(4), number});
                   const auto wanted = [&b](int i, const Shape& shape, DType dtype) {
-                    return b.needs(i) ? empty(shape, dtype) : Tensor();
+                    return b.needs(i) ? empty(shape, dtype, b.dy().device()) : Tensor();
                   };
                   const auto out = [](const Tensor& t) { return t.defined() ? t.out() : Out(); };
                   const Tensor dx = wanted(0, r.full, r.dtype), dy = wanted(1, r.full, r.dtype),
@@ -120,17 +158,23 @@ Tensor mobius_scalar_mul(const Tensor& r, const Tensor& x, const Curvature& k) {
 }
 
 Tensor mobius_scalar_mul(double r, const Tensor& x, const Curvature& k) {
-  return mobius_scalar_mul(full({}, r, x.dtype()), x, k);
+  check_operands("mobius_scalar_mul", {{"x", x}});
+  return mobius_scalar_mul(full({}, r, x.dtype(), x.device()), x, k);
 }
 
 Tensor mobius_matvec(const Tensor& m, const Tensor& x, const Curvature& k) {
+  check_operands("mobius_matvec", {{"m", m}, {"x", x}, {"curvature", k.tensor(), true}});
+  check_curvature("mobius_matvec", k);
   check<ShapeError>(m.dim() == 2 && x.dim() >= 1 && m.size(1) == x.size(-1),
                     "mobius_matvec: expected a matrix (m, d) and points (..., d), got {} and {}", m.shape(),
                     x.shape());
-  return expmap0(matmul(logmap0(x, k), transpose(m, 0, 1)), k);
+  const DType dtype = point_dtype("mobius_matvec", {m, x});
+  return expmap0(matmul(logmap0(to(x, dtype), k), transpose(to(m, dtype), 0, 1)), k);
 }
 
 Tensor gyration(const Tensor& a, const Tensor& b, const Tensor& v, const Curvature& k) {
+  check_operands("gyration", {{"a", a}, {"b", b}, {"v", v}, {"curvature", k.tensor(), true}});
+  check_curvature("gyration", k);
   const Tensor turned = transport(-b, a, v, k);
   return turned * (lambda_x(a, k, keepdim) / lambda_x(b, k, keepdim));
 }

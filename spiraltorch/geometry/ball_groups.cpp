@@ -8,6 +8,7 @@
 #include "spiraltorch/ops/creation.h"
 #include "spiraltorch/ops/reduce.h"
 #include "spiraltorch/ops/shape.h"
+#include "spiraltorch/tensor/operands.h"
 
 namespace st {
 namespace geometry {
@@ -56,14 +57,16 @@ Groups groups_of(const Tensor& x, const Tensor& w, const Tensor& k, double numbe
   const int64_t groups = numel_of(front);
   g.x = view(contiguous(as_rows(x, g.dtype, g.x_shape)), {groups, n, d});
   g.w = w.defined() ? view(contiguous(as_rows(w, g.dtype, g.w_shape)), {groups, n})
-                    : expand(ones({1, 1}, g.dtype), {groups, n});
-  g.c = view(contiguous(as_rows(minus_curvature(k, number), DType::float64, g.c_shape)), {groups});
+                    : expand(ones({1, 1}, g.dtype, x.device()), {groups, n});
+  g.c =
+      view(contiguous(as_rows(minus_curvature(k, number, x.device()), DType::float64, g.c_shape)), {groups});
   return g;
 }
 
 }  // namespace
 
 Tensor cdist(const Tensor& x, const Tensor& y, const Curvature& k) {
+  check_operands("cdist", {{"x", x}, {"y", y}, {"curvature", k.tensor(), true}});
   check_curvature("cdist", k);
   check<ShapeError>(!k.tensor().defined() || k.tensor().numel() == 1,
                     "cdist: curvature must be one number, but its shape is {}",
@@ -71,7 +74,7 @@ Tensor cdist(const Tensor& x, const Tensor& y, const Curvature& k) {
   const DType dtype = point_dtype("cdist", {x, y});
   check<ShapeError>(x.dim() == 2 && y.dim() == 2 && x.size(1) == y.size(1),
                     "cdist: expected points (n, d) and (m, d), got {} and {}", x.shape(), y.shape());
-  const Tensor z = empty({x.size(0), y.size(0)}, dtype);
+  const Tensor z = empty({x.size(0), y.size(0)}, dtype, x.device());
   const double number = k.number();
   kernels(z.device())
       .hyperbolic_cdist(as_rows(x, dtype, x.shape()).in(), as_rows(y, dtype, y.shape()).in(),
@@ -80,9 +83,9 @@ Tensor cdist(const Tensor& x, const Tensor& y, const Curvature& k) {
       "cdist", z, {x, y, k.tensor()}, Keep{x, y, k.tensor()}, [dtype, number](const Backward& b) -> Grads {
         refuse_create_graph("cdist");
         const Tensor x = b.kept(0), y = b.kept(1), k = b.kept(2);
-        const Tensor dx = b.needs(0) ? empty(x.shape(), dtype) : Tensor();
-        const Tensor dy = b.needs(1) ? empty(y.shape(), dtype) : Tensor();
-        const Tensor dc = b.needs(2) ? empty({x.size(0)}, DType::float64) : Tensor();
+        const Tensor dx = b.needs(0) ? empty(x.shape(), dtype, x.device()) : Tensor();
+        const Tensor dy = b.needs(1) ? empty(y.shape(), dtype, x.device()) : Tensor();
+        const Tensor dc = b.needs(2) ? empty({x.size(0)}, DType::float64, x.device()) : Tensor();
         const Tensor dz = to(b.dy(), dtype);
         kernels(x.device())
             .hyperbolic_cdist_backward(as_rows(x, dtype, x.shape()).in(), as_rows(y, dtype, y.shape()).in(),
@@ -92,12 +95,14 @@ Tensor cdist(const Tensor& x, const Tensor& y, const Curvature& k) {
 }
 
 Tensor weighted_midpoint(const Tensor& x, const Tensor& weights, const Curvature& k) {
+  check_operands("weighted_midpoint",
+                 {{"x", x}, {"weights", weights, true}, {"curvature", k.tensor(), true}});
   check_curvature("weighted_midpoint", k);
   const double number = k.number();
   const Groups g = groups_of(x, weights, k.tensor(), number);
   Shape shape = g.front;
   shape.push_back(x.size(-1));
-  const Tensor m = empty(shape, g.dtype);
+  const Tensor m = empty(shape, g.dtype, x.device());
   const Tensor rows = view(m, {g.x.size(0), g.x.size(2)});
   kernels(m.device()).hyperbolic_midpoint(g.x.in(), g.w.in(), g.c.in(), rows.out());
   return record("weighted_midpoint", m, {x, weights, k.tensor()}, Keep{x, weights, k.tensor()},
@@ -105,9 +110,9 @@ Tensor weighted_midpoint(const Tensor& x, const Tensor& weights, const Curvature
                   refuse_create_graph("weighted_midpoint");
                   const Tensor k = b.kept(2);
                   const Groups g = groups_of(b.kept(0), b.kept(1), k, number);
-                  const Tensor dx = b.needs(0) ? empty(g.x_shape, g.dtype) : Tensor();
-                  const Tensor dw = b.needs(1) ? empty(g.w_shape, g.dtype) : Tensor();
-                  const Tensor dc = b.needs(2) ? empty(g.c_shape, DType::float64) : Tensor();
+                  const Tensor dx = b.needs(0) ? empty(g.x_shape, g.dtype, b.dy().device()) : Tensor();
+                  const Tensor dw = b.needs(1) ? empty(g.w_shape, g.dtype, b.dy().device()) : Tensor();
+                  const Tensor dc = b.needs(2) ? empty(g.c_shape, DType::float64, b.dy().device()) : Tensor();
                   const Tensor dm = view(contiguous(to(b.dy(), g.dtype)), {g.x.size(0), g.x.size(2)});
                   kernels(dm.device())
                       .hyperbolic_midpoint_backward(g.x.in(), g.w.in(), g.c.in(), dm.in(), out_of(dx),

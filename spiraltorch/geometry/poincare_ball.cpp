@@ -5,6 +5,7 @@
 
 #include "spiraltorch/geometry/euclidean.h"
 #include "spiraltorch/ops/arithmetic.h"
+#include "spiraltorch/tensor/operands.h"
 
 namespace st {
 
@@ -28,6 +29,7 @@ Tensor PoincareBall::logmap(const Tensor& x, const Tensor& y) const {
 }
 
 Tensor PoincareBall::retract(const Tensor& x, const Tensor& v) const {
+  check_operands("retract", {{"x", x}, {"v", v}});
   return geometry::project(x + v, curvature_);
 }
 
@@ -52,6 +54,7 @@ Tensor PoincareBall::random(const Shape& shape, double std, DType dtype) const {
 }
 
 void PoincareBall::check_point(const Tensor& x) const {
+  check_operands("check_point", {{"x", x}});
   check<ShapeError>(x.dim() >= 1, "check_point: a point is a row, but a tensor of shape {} has none",
                     x.shape());
   const int64_t width = x.size(-1);

@@ -41,8 +41,8 @@ void check_curvature(const char* op, const Curvature& k) {
                     "{}: curvature is {}, expected a negative finite number", op, wrong);
 }
 
-Tensor minus_curvature(const Tensor& k, double number) {
-  if (!k.defined()) return full({}, -number, DType::float64);
+Tensor minus_curvature(const Tensor& k, double number, Device device) {
+  if (!k.defined()) return full({}, -number, DType::float64, device);
   const NoGradGuard guard;
   return -to(k, DType::float64);
 }

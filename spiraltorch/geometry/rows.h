@@ -12,8 +12,8 @@ DType point_dtype(const char* op, std::initializer_list<Tensor> tensors);
 /// Throws unless k is negative and finite (ValueError).
 void check_curvature(const char* op, const Curvature& k);
 
-/// c = -k as float64, outside of autograd: 0-dim for a number, else of the tensor's shape.
-Tensor minus_curvature(const Tensor& k, double number);
+/// c = -k as float64, outside of autograd: 0-dim for a number, on that device, else of the tensor's shape.
+Tensor minus_curvature(const Tensor& k, double number, Device device);
 
 /// x in `dtype` with unit stride inside rows, expanded to `shape` without a copy; outside of autograd.
 Tensor as_rows(const Tensor& x, DType dtype, const Shape& shape);

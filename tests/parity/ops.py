@@ -52,6 +52,7 @@ nn.functional.smooth_l1_loss nn.functional.binary_cross_entropy nn.functional.bi
 nn.functional.kl_div
 nn.functional.conv1d nn.functional.conv2d nn.functional.max_pool1d nn.functional.max_pool2d nn.functional.avg_pool1d
 nn.functional.avg_pool2d nn.functional.adaptive_avg_pool1d nn.functional.adaptive_avg_pool2d
+nn.functional.interpolate.bilinear
 """.split()
 
 # op_db's name -> ours, where they differ, and how the arguments are arranged.

@@ -9,6 +9,7 @@
 #include "spiraltorch/ops/arithmetic.h"
 #include "spiraltorch/ops/creation.h"
 #include "spiraltorch/optim/scalar_state.h"
+#include "spiraltorch/tensor/operands.h"
 
 namespace st::amp {
 namespace {
@@ -67,13 +68,14 @@ double GradScaler::scale_loss(double loss) {
 }
 
 Tensor GradScaler::scale_loss(const Tensor& loss) {
+  check_operands("scale_loss", {{"loss", loss}});
   used_ = scale_;
   return mul(loss, Scalar(scale_));
 }
 
 void GradScaler::unscale_leaves(const std::vector<Tensor>& leaves) {
   const NoGradGuard guard;
-  const Tensor found = zeros({}, DType::bool_);
+  Tensor found;  // on the device of the gradients
   for (const Tensor& leaf : leaves) {
     Tensor grad = leaf.grad();
     if (!grad.defined()) continue;
@@ -82,10 +84,14 @@ void GradScaler::unscale_leaves(const std::vector<Tensor>& leaves) {
       grad = grad.contiguous();
       leaf.set_grad(grad);
     }
+    if (!found.defined() || found.device() != grad.device()) {
+      found_ = found_ || (found.defined() && found.item<bool>());
+      found = zeros({}, DType::bool_, grad.device());
+    }
     kernels(grad.device())
         .unscale(grad.detach().out(), is_new ? 1 / used_.value_or(scale_) : 1.0, found.out());
   }
-  found_ = found_ || found.item<bool>();
+  found_ = found_ || (found.defined() && found.item<bool>());
 }
 
 void GradScaler::unscale(nn::Module& module) {

@@ -8,6 +8,7 @@
 #include "spiraltorch/core/check.h"
 #include "spiraltorch/core/parallel.h"
 #include "spiraltorch/data/idx.h"
+#include "spiraltorch/tensor/operands.h"
 
 namespace st {
 namespace data {
@@ -39,6 +40,7 @@ std::string environment(const char* name) {
 
 GreyImages::GreyImages(Tensor images, Tensor labels)
     : images_(std::move(images)), labels_(std::move(labels)) {
+  check_operands("GreyImages", {{"images", images_}, {"labels", labels_}});
   check<DTypeError>(images_.dtype() == DType::uint8 && labels_.dtype() == DType::uint8,
                     "GreyImages: images and labels need dtype uint8, they are {} and {}", images_.dtype(),
                     labels_.dtype());

@@ -4,11 +4,13 @@
 #include <algorithm>
 
 #include "spiraltorch/ops/index.h"
+#include "spiraltorch/tensor/operands.h"
 
 namespace st {
 namespace data {
 
 Tensor take_rows(const Tensor& x, std::span<const int64_t> indices) {
+  check_operands("take_rows", {{"x", x}});
   const Tensor index = empty({static_cast<int64_t>(indices.size())}, DType::int64);
   std::ranges::copy(indices, index.mutable_data<int64_t>().begin());
   return index_select(x, 0, index.to(x.device()));

@@ -5,6 +5,7 @@
 #include "spiraltorch/backend/kernels.h"
 #include "spiraltorch/geometry/rows.h"
 #include "spiraltorch/ops/arithmetic.h"
+#include "spiraltorch/ops/copy.h"
 #include "spiraltorch/ops/creation.h"
 #include "spiraltorch/ops/matmul.h"
 #include "spiraltorch/ops/reduce.h"
@@ -146,15 +147,18 @@ Tensor mobius_scalar_mul(double r, const Tensor& x, const Curvature& k) {
 }
 
 Tensor mobius_matvec(const Tensor& m, const Tensor& x, const Curvature& k) {
-  check_operands("mobius_matvec", {{"m", m}, {"x", x}});
+  check_operands("mobius_matvec", {{"m", m}, {"x", x}, {"curvature", k.tensor(), true}});
+  check_curvature("mobius_matvec", k);
   check<ShapeError>(m.dim() == 2 && x.dim() >= 1 && m.size(1) == x.size(-1),
                     "mobius_matvec: expected a matrix (m, d) and points (..., d), got {} and {}", m.shape(),
                     x.shape());
-  return expmap0(matmul(logmap0(x, k), transpose(m, 0, 1)), k);
+  const DType dtype = point_dtype("mobius_matvec", {m, x});
+  return expmap0(matmul(logmap0(to(x, dtype), k), transpose(to(m, dtype), 0, 1)), k);
 }
 
 Tensor gyration(const Tensor& a, const Tensor& b, const Tensor& v, const Curvature& k) {
-  check_operands("gyration", {{"a", a}, {"b", b}, {"v", v}});
+  check_operands("gyration", {{"a", a}, {"b", b}, {"v", v}, {"curvature", k.tensor(), true}});
+  check_curvature("gyration", k);
   const Tensor turned = transport(-b, a, v, k);
   return turned * (lambda_x(a, k, keepdim) / lambda_x(b, k, keepdim));
 }

@@ -11,23 +11,43 @@
 
 namespace st {
 
-Tensor Euclidean::egrad2rgrad(const Tensor&, const Tensor& gradient) const { return gradient; }
+Tensor Euclidean::egrad2rgrad(const Tensor& x, const Tensor& gradient) const {
+  check_operands("egrad2rgrad", {{"x", x}, {"gradient", gradient}});
+  return gradient;
+}
 
-Tensor Euclidean::expmap(const Tensor& x, const Tensor& v) const { return x + v; }
+Tensor Euclidean::expmap(const Tensor& x, const Tensor& v) const {
+  check_operands("expmap", {{"x", x}, {"v", v}});
+  return x + v;
+}
 
-Tensor Euclidean::logmap(const Tensor& x, const Tensor& y) const { return y - x; }
+Tensor Euclidean::logmap(const Tensor& x, const Tensor& y) const {
+  check_operands("logmap", {{"x", x}, {"y", y}});
+  return y - x;
+}
 
-Tensor Euclidean::retract(const Tensor& x, const Tensor& v) const { return x + v; }
+Tensor Euclidean::retract(const Tensor& x, const Tensor& v) const {
+  check_operands("retract", {{"x", x}, {"v", v}});
+  return x + v;
+}
 
-Tensor Euclidean::transport(const Tensor&, const Tensor&, const Tensor& v) const { return v; }
+Tensor Euclidean::transport(const Tensor& x, const Tensor& y, const Tensor& v) const {
+  check_operands("transport", {{"x", x}, {"y", y}, {"v", v}});
+  return v;
+}
 
-Tensor Euclidean::inner(const Tensor&, const Tensor& u, const Tensor& v, KeepDim keep) const {
+Tensor Euclidean::inner(const Tensor& x, const Tensor& u, const Tensor& v, KeepDim keep) const {
+  check_operands("inner", {{"x", x}, {"u", u}, {"v", v}});
   return sum(u * v, -1, keep);
 }
 
-Tensor Euclidean::component_inner(const Tensor&, const Tensor& u) const { return u * u; }
+Tensor Euclidean::component_inner(const Tensor& x, const Tensor& u) const {
+  check_operands("component_inner", {{"x", x}, {"u", u}});
+  return u * u;
+}
 
 Tensor Euclidean::dist(const Tensor& x, const Tensor& y, KeepDim keep) const {
+  check_operands("dist", {{"x", x}, {"y", y}});
   const Tensor w = x - y, square = sum(w * w, -1, keep);
   const Tensor equal = square == 0;
   return where(equal, 0.0, sqrt(where(equal, 1.0, square)));  // sqrt has no gradient at 0

@@ -29,6 +29,7 @@ Tensor PoincareBall::logmap(const Tensor& x, const Tensor& y) const {
 }
 
 Tensor PoincareBall::retract(const Tensor& x, const Tensor& v) const {
+  check_operands("retract", {{"x", x}, {"v", v}});
   return geometry::project(x + v, curvature_);
 }
 

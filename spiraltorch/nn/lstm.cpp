@@ -21,6 +21,8 @@ Lstm::Lstm(std::string name, int64_t input_size, int64_t hidden_size, const Lstm
     : Layer(std::move(name)), input_size_(input_size), hidden_size_(hidden_size), options_(options) {
   check<ValueError>(input_size >= 1, "Lstm: input_size must be at least 1, got {}", input_size);
   check<ValueError>(hidden_size >= 1, "Lstm: hidden_size must be at least 1, got {}", hidden_size);
+  check<ValueError>(hidden_size <= INT64_MAX / 4, "Lstm: hidden_size {} is more than memory can address",
+                    hidden_size);
   check<ValueError>(options.num_layers >= 1, "Lstm: num_layers must be at least 1, got {}",
                     options.num_layers);
   check<ValueError>(options.dropout >= 0 && options.dropout <= 1, "Lstm: dropout must be in [0, 1], got {}",

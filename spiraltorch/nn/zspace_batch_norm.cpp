@@ -11,6 +11,7 @@
 #include "spiraltorch/ops/creation.h"
 #include "spiraltorch/ops/norm.h"
 #include "spiraltorch/ops/reduce.h"
+#include "spiraltorch/tensor/operands.h"
 
 namespace st::nn {
 
@@ -39,6 +40,7 @@ void ZSpaceBatchNorm1d::reset_running_stats() {
 }
 
 Tensor ZSpaceBatchNorm1d::forward(const Tensor& x) {
+  check_operands("ZSpaceBatchNorm1d", {{"x", x}});
   check<ShapeError>(x.dim() == 2 && x.size(1) == features_,
                     "ZSpaceBatchNorm1d: x must be (N, {}), a point a row, got {}", features_, x.shape());
   double momentum = momentum_.value_or(0);

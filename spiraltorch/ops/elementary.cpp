@@ -67,7 +67,7 @@ Tensor cos(const Tensor& x) {
 }
 
 Tensor asinh(const Tensor& x) {
-  return unary_op("asinh", Unary::asinh, x, floating_dtype(x.dtype()), Kept::input,
+  return unary_op("asinh", Unary::asinh, x, floating_result("asinh", x), Kept::input,
                   [](const Tensor& kept, const Tensor& dy) { return dy / sqrt(kept * kept + 1); });
 }
 

@@ -12,10 +12,11 @@
 namespace st {
 namespace {
 
-std::vector<Tensor> grads_of(const std::vector<Tensor>& params) {
+std::vector<Tensor> grads_of(const char* op, const std::vector<Tensor>& params) {
   std::vector<Tensor> grads;
-  for (const Tensor& p : params) {
-    if (Tensor grad = p.defined() ? p.grad() : Tensor(); grad.defined()) grads.push_back(grad.detach());
+  for (size_t i = 0; i < params.size(); ++i) {
+    check<ValueError>(params[i].defined(), "{}: parameter {} is undefined", op, i);
+    if (const Tensor grad = params[i].grad(); grad.defined()) grads.push_back(grad.detach());
   }
   return grads;
 }
@@ -34,7 +35,7 @@ Tensor clip_grad_norm_(const std::vector<Tensor>& params, double max_norm,
   check<ValueError>(options.norm_type > 0, "clip_grad_norm_: norm_type must be positive, got {}",
                     options.norm_type);
   const NoGradGuard guard;
-  const std::vector<Tensor> grads = grads_of(params);
+  const std::vector<Tensor> grads = grads_of("clip_grad_norm_", params);
   if (grads.empty()) return zeros({});
   std::vector<Tensor> norms;
   norms.reserve(grads.size());
@@ -53,7 +54,7 @@ Tensor clip_grad_norm_(const std::vector<Tensor>& params, double max_norm,
 void clip_grad_value_(const std::vector<Tensor>& params, double clip_value) {
   check<ValueError>(clip_value >= 0, "clip_grad_value_: clip_value must be at least 0, got {}", clip_value);
   const NoGradGuard guard;
-  for (const Tensor& grad : grads_of(params)) grad.clamp_(-clip_value, clip_value);
+  for (const Tensor& grad : grads_of("clip_grad_value_", params)) grad.clamp_(-clip_value, clip_value);
 }
 
 }  // namespace st

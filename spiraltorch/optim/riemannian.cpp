@@ -52,8 +52,8 @@ void riemannian_step(const Manifold& manifold, BallStep step, const Tensor& w, c
   const bool fused = dynamic_cast<const PoincareBall*>(&manifold) && !nesterov && !state.max_v &&
                      (w.dtype() == DType::float32 || w.dtype() == DType::float64);
   if (!fused) return composed_step(manifold, step, w, grad, state, nesterov);
-  if (state.m && !state.m->defined()) *state.m = zeros(w.shape(), w.dtype());
-  if (state.v && !state.v->defined()) *state.v = zeros(points_shape(w), w.dtype());
+  if (state.m && !state.m->defined()) *state.m = zeros(w.shape(), w.dtype(), w.device());
+  if (state.v && !state.v->defined()) *state.v = zeros(points_shape(w), w.dtype(), w.device());
   const int64_t d = w.size(-1), rows = d == 0 ? 0 : w.numel() / d;
   if (rows == 0) return;
   step.c = -manifold.curvature();

@@ -44,7 +44,7 @@ int64_t move_inside(const Tensor& leaf, double c) {
   const Tensor outside = q >= 1 - ball_gap(leaf.dtype());
   const int64_t count = sum(outside).item<int64_t>();
   if (count == 0) return 0;
-  const Tensor factor = where(outside, kInside / sqrt(q), ones(q.shape(), DType::float64));
+  const Tensor factor = where(outside, kInside / sqrt(q), 1.0);
   leaf.copy_((wide * factor).to(leaf.dtype()).reshape(leaf.shape()));
   return count;
 }

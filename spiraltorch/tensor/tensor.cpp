@@ -56,6 +56,18 @@ size_t checked_bytes(const char* op, const Shape& shape, DType dtype) {
   return empty ? 0 : bytes;
 }
 
+// Whether no element of such a view lies outside of the storage.
+bool stays_inside(const Storage& storage, DType dtype, const Shape& shape, const Strides& strides,
+                  int64_t offset) {
+  __int128 first = offset, last = offset;
+  for (int d = 0; d < shape.size(); ++d) {
+    if (shape[d] == 0) return true;
+    const __int128 reach = static_cast<__int128>(shape[d] - 1) * strides[d];
+    (reach < 0 ? first : last) += reach;
+  }
+  return first >= 0 && (last + 1) * static_cast<__int128>(item_size(dtype)) <= storage.bytes();
+}
+
 }  // namespace
 
 void Tensor::throw_undefined(const char* method) { fail<ValueError>("{}: the tensor is undefined", method); }
@@ -175,6 +187,10 @@ Tensor empty(const Shape& shape, DType dtype, Device device) {
 }
 
 Tensor empty_strided(const Shape& shape, const Strides& strides, DType dtype, Device device) {
+  checked_bytes("empty_strided", shape, dtype);
+  check<ShapeError>(strides.size() == shape.size() &&
+                        (numel_of(shape) == 0 || dense_strides_like(shape, strides) == strides),
+                    "empty_strided: strides {} do not cover the shape {} without gaps", strides, shape);
   return empty_for("empty_strided", shape, strides, dtype, device);
 }
 
@@ -194,6 +210,13 @@ Tensor empty_like(const Tensor& x, DType dtype, Device device) {
 }
 
 Tensor make_view(const Tensor& x, const Shape& shape, const Strides& strides, int64_t offset) {
+  check<ValueError>(x.defined(), "make_view: x is undefined");
+  for (int64_t size : shape)
+    check<ShapeError>(size >= 0, "make_view: the shape {} has a negative size", shape);
+  check<ShapeError>(
+      strides.size() == shape.size() && stays_inside(*x.storage(), x.dtype(), shape, strides, offset),
+      "make_view: shape {} with strides {} from element {} on leaves the storage's {} bytes of {}", shape,
+      strides, offset, x.storage()->bytes(), x.dtype());
   return Tensor(make_impl(x.storage(), shape, strides, offset, x.dtype()));
 }
 

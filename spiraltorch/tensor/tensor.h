@@ -277,7 +277,7 @@ class Tensor {
 /// Fresh row-major memory of this shape, not initialised. Throws ShapeError for a negative size.
 Tensor empty(const Shape& shape, DType dtype = DType::float32, Device device = Device::cpu);
 
-/// Fresh memory with given strides, which must cover it without gaps (a permutation of row-major).
+/// Fresh memory with given strides; ShapeError unless they are a permutation of row-major ones.
 Tensor empty_strided(const Shape& shape, const Strides& strides, DType dtype, Device device = Device::cpu);
 
 /// Fresh memory with x's shape, dtype and device (or others), and x's dense strides if it has such, else
@@ -286,7 +286,7 @@ Tensor empty_like(const Tensor& x);
 Tensor empty_like(const Tensor& x, DType dtype);
 Tensor empty_like(const Tensor& x, DType dtype, Device device);
 
-/// Another view of x's storage, outside of autograd. `offset` counts elements of the storage.
+/// Another view of x's storage, from element `offset` on, without autograd; ShapeError if it leaves that.
 Tensor make_view(const Tensor& x, const Shape& shape, const Strides& strides, int64_t offset);
 
 /// Memory that belongs to the caller, row-major, seen as a tensor. `release(data)` runs when the last handle

@@ -3,12 +3,11 @@
 
 #include <algorithm>
 #include <optional>
-#include <vector>
+#include <span>
 
 #include "spiraltorch/core/check.h"
 #include "spiraltorch/core/modes.h"
 #include "spiraltorch/ops/copy.h"
-#include "spiraltorch/ops/creation.h"
 #include "spiraltorch/ops/matmul.h"
 #include "spiraltorch/ops/shape.h"
 #include "spiraltorch/tensor/operands.h"
@@ -19,7 +18,9 @@ namespace {
 
 // (to, from): what each of `from` samples adds to each of `to`.
 Tensor weights(int64_t from, int64_t to, const Tensor& like) {
-  std::vector<double> matrix(static_cast<size_t>(from * to));
+  const Tensor y = empty_for("resize_bilinear", {to, from}, DType::float64);
+  const std::span<double> matrix = y.mutable_data<double>();
+  std::ranges::fill(matrix, 0);
   for (int64_t i = 0; i < to; ++i) {
     const double ratio = static_cast<double>(from) / static_cast<double>(to);
     const double at = std::max((static_cast<double>(i) + 0.5) * ratio - 0.5, 0.0);
@@ -28,7 +29,7 @@ Tensor weights(int64_t from, int64_t to, const Tensor& like) {
     matrix[static_cast<size_t>(i * from + low)] += 1 - share;
     matrix[static_cast<size_t>(i * from + high)] += share;
   }
-  return reshape(tensor(matrix), {to, from}).to(like.dtype()).to(like.device());
+  return y.to(like.dtype()).to(like.device());
 }
 
 }  // namespace

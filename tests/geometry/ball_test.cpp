@@ -329,6 +329,40 @@ TEST(Ball, ResultsDoNotDependOnThreads) {
   EXPECT_EQ(one, three);
 }
 
+// The same bits on a device whose memory kernels alone can read: values, and the gradients of every input.
+TEST(Ball, RunsOnAnotherDevice) {
+  manual_seed(9);
+  std::vector<NamedMap> table = maps();
+  using T = const Tensor&;
+  using K = const Curvature&;
+  table.push_back(
+      {"scaled rows", 2, [](T x, T y, T, K k) { return mobius_scalar_mul(sum(y, -1, keepdim), x, k); }});
+  table.push_back({"mobius_matvec", 3, [](T x, T, T v, K k) { return mobius_matvec(v, x, k); }});
+  table.push_back({"cdist", 2, [](T x, T y, T, K k) { return geometry::cdist(x, y, k); }});
+  table.push_back(
+      {"weighted_midpoint", 2, [](T x, T y, T, K k) { return weighted_midpoint(x, sum(y, -1), k); }});
+  const Tensor x = points({3, 5}, -1), y = points({3, 5}, -1), v = randn({3, 5}, DType::float64);
+  for (const DType dtype : {DType::float32, DType::float64}) {
+    for (const NamedMap& map : table) {
+      SCOPED_TRACE(std::string(map.name) + " " + to_text(dtype));
+      std::vector<std::vector<double>> results[2];
+      for (const Device device : {Device(Device::cpu), test::shadow_device()}) {
+        std::vector<Tensor> in;
+        for (const Tensor& t : {x, y, v, tensor(-1.0, DType::float64)})
+          in.push_back(t.to(dtype).to(device).detach().requires_grad_());
+        const Tensor z = map.call(in[0], in[1], in[2], in[3]);
+        EXPECT_TRUE(z.device() == device);
+        std::vector<Tensor> found = grad({z * z}, in, {.grad_outputs = {ones_like(z)}, .allow_unused = true});
+        found.push_back(z);
+        for (const Tensor& t : found)
+          results[device == Device::cpu].push_back(t.defined() ? t.to_vector<double>()
+                                                               : std::vector<double>());
+      }
+      EXPECT_EQ(results[0], results[1]);
+    }
+  }
+}
+
 TEST(Ball, FiniteEverywhere) {
   manual_seed(9);
   for (const DType dtype : {DType::float32, DType::float64}) {

@@ -149,5 +149,33 @@ TEST(Device, TrainsThere) {
     EXPECT_TRUE(equal(value.to(Device::cpu), state_here.at(name)));
 }
 
+// Points of a ball under the ZSpaceOptimizer, with a scaled loss: the same on both devices to the bit.
+TEST(Device, TrainsPointsThere) {
+  const auto train = [](Device device) {
+    manual_seed(2);
+    nn::Sequential net{nn::Linear("fc", 4, 6), nn::ZSpaceBatchNorm1d("zbn", 6),
+                       nn::hyperbolic::Mlr("mlr", 6, 3)};
+    const Tensor x = randn({12, 4}).to(device), y = randint(3, {12}).to(device);
+    net.to(device);
+    optim::ZSpaceOptimizer optimizer(0.05, {.rule = optim::Rule::adam});
+    optimizer.set_mode(optim::OptimizerMode::hypergrad(-1, 0.05));
+    optimizer.prepare_module(net);
+    amp::GradScaler scaler(1024);
+    std::vector<double> results;
+    for (int step = 0; step < 5; ++step) {
+      const Tensor loss = cross_entropy(net(geometry::project(x)), y);
+      scaler.scale_loss(loss).backward();
+      EXPECT_TRUE(scaler.step(optimizer, net));
+      results.push_back(loss.item<double>());
+    }
+    for (const Tensor& w : net.parameters()) {
+      EXPECT_TRUE(w.device() == device);
+      for (const double value : w.to_vector<double>()) results.push_back(value);
+    }
+    return results;
+  };
+  EXPECT_EQ(train(Device::cpu), train(shadow_device()));
+}
+
 }  // namespace
 }  // namespace st

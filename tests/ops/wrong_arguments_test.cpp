@@ -1,42 +1,21 @@
-// Every public function over tensors, with arguments that it cannot want: undefined tensors, other shapes,
-// dtypes, devices, dimensions out of range and sizes at the ends of int64. Each call must do its work or
-// throw an st::Error whose text begins with the function's name; what throws has changed no argument.
-#include <gtest/gtest.h>
-
-#include <cstring>
-#include <functional>
-#include <limits>
-#include <string>
-#include <vector>
+// Ops and Tensor's methods with wrong arguments (tests/support/wrong_arguments.h).
+#include "tests/support/wrong_arguments.h"
 
 #include "spiraltorch/spiraltorch.h"
-#include "tests/support/shadow_device.h"
 
 namespace st {
 namespace {
 
-using Tensors = std::vector<Tensor>;
-using Ints = std::vector<int64_t>;
+using test::Functions;
+using test::matrix;
+using test::Tensors;
 
-struct Function {
-  std::string name;  // with which its errors begin; of several, a|b, any will do
-  Tensors tensors;   // arguments that it takes
-  Ints ints;
-  std::function<void(const Tensors& t, const Ints& i)> call;
-  size_t optional = 0;  // so many of the tensors, from the end, may be undefined
-};
-
-Tensor matrix(int64_t rows, int64_t columns) {
-  return reshape(arange(0, rows * columns, 1, DType::float32), {rows, columns});
-}
-
-#define ST_CALL(...) [](const Tensors& t [[maybe_unused]], const Ints& i [[maybe_unused]]) { __VA_ARGS__; }
-
-std::vector<Function> functions() {
+Functions functions() {
   const Tensor x = matrix(2, 3), y = matrix(2, 3) + 1, mask = x > 2, row = tensor({1.f, 2.f, 3.f});
   const Tensor image = reshape(arange(0, 36, 1, DType::float32), {2, 2, 3, 3});
   const Tensor positions = tensor({1, 0}), places = tensor({{1, 0, 1}, {0, 0, 1}}, DType::int64);
-  std::vector<Function> table = {
+  const Tensor smooth = tensor({0.5, 1.5}, DType::float64);
+  Functions table = {
       {"add", {x, y}, {}, ST_CALL(add(t[0], t[1]))},
       {"add", {x, y}, {}, ST_CALL(add(t[0], t[1], {.alpha = 2}))},
       {"add", {x}, {}, ST_CALL(add(t[0], 2.5))},
@@ -66,10 +45,12 @@ std::vector<Function> functions() {
       {"sin", {x}, {}, ST_CALL(sin(t[0]))},
       {"cos", {x}, {}, ST_CALL(cos(t[0]))},
       {"erf", {x}, {}, ST_CALL(erf(t[0]))},
+      {"asinh", {x}, {}, ST_CALL(asinh(t[0]))},
       {"clamp", {x}, {}, ST_CALL(clamp(t[0], 1, 2))},
       {"where", {mask, x, y}, {}, ST_CALL(where(t[0], t[1], t[2]))},
       {"where", {mask, x}, {}, ST_CALL(where(t[0], t[1], 0))},
       {"where", {mask, x}, {}, ST_CALL(where(t[0], 0, t[1]))},
+      {"where", {mask}, {}, ST_CALL(where(t[0], 0, 1.5))},
       {"relu", {x}, {}, ST_CALL(relu(t[0]))},
       {"tanh", {x}, {}, ST_CALL(tanh(t[0]))},
       {"sigmoid", {x}, {}, ST_CALL(sigmoid(t[0]))},
@@ -247,6 +228,49 @@ std::vector<Function> functions() {
       {"is_contiguous", {x}, {}, ST_CALL(t[0].is_contiguous())},
       {"requires_grad", {x}, {}, ST_CALL(t[0].requires_grad())},
       {"detach|requires_grad_", {x}, {}, ST_CALL(t[0].detach().requires_grad_())},
+      {"is_floating_point", {x}, {}, ST_CALL(t[0].is_floating_point())},
+      {"storage", {x}, {}, ST_CALL(t[0].storage())},
+      {"storage_offset", {x}, {}, ST_CALL(t[0].storage_offset())},
+      {"to_string", {x}, {}, ST_CALL(t[0].to_string()), 1},
+      {"in", {x}, {}, ST_CALL(t[0].in()), 1},
+      {"out", {x}, {}, ST_CALL(t[0].out())},
+      {"sizes", {x}, {}, ST_CALL(t[0].sizes())},
+      {"grad_fn_name", {x}, {}, ST_CALL(t[0].grad_fn_name())},
+      {"expand_as|expand", {row, x}, {}, ST_CALL(t[0].expand_as(t[1])), 0, true},
+      {"mutable_data", {x}, {}, ST_CALL(t[0].mutable_data<float>())},
+      {"make_view", {x}, {2, 1, 3}, ST_CALL(make_view(t[0], {i[0]}, {i[1]}, i[2]))},
+      {"empty_strided|empty",
+       {},
+       {2, 3, 3, 1},
+       ST_CALL(empty_strided({i[0], i[1]}, {i[2], i[3]}, DType::int32))},
+      {"from_blob", {}, {1, 2}, ST_CALL(static float memory[2]; from_blob(memory, {i[0], i[1]}))},
+      {"register_hook|detach|requires_grad_",
+       {x},
+       {7},
+       ST_CALL(const Tensor y = t[0].detach().requires_grad_();
+               y.register_hook([](const Tensor&) { return Tensor(); }); y.remove_hook(i[0]))},
+      {"grad|detach|requires_grad_|backward",
+       {x, y},
+       {},
+       ST_CALL(const Tensor w = t[0].defined() ? t[0].detach().requires_grad_() : t[0];
+               grad({w.defined() ? w * 2 : w}, {w}, {.grad_outputs = {t[1]}})),
+       1},
+      {"gradcheck|exp|detach|requires_grad_|backward|grad|add",
+       {smooth},
+       {},
+       ST_CALL(gradcheck([](const Tensors& in) { return Tensors{exp(in[0])}; },
+                         {t[0].defined() ? t[0].detach().requires_grad_() : t[0]}))},
+      {"gradcheck|gradgradcheck|exp|detach|requires_grad_|backward|grad|add",
+       {smooth},
+       {},
+       ST_CALL(gradgradcheck([](const Tensors& in) { return Tensors{exp(in[0])}; },
+                             {t[0].defined() ? t[0].detach().requires_grad_() : t[0]}))},
+      {"backward|detach|requires_grad_",
+       {x, y},
+       {},
+       ST_CALL(const Tensor w = t[0].defined() ? t[0].detach().requires_grad_() * 2 : t[0];
+               backward({w}, {.grad_outputs = {t[1]}})),
+       1},
       {"is_leaf", {x}, {}, ST_CALL(t[0].is_leaf())},
       {"grad", {x}, {}, ST_CALL(t[0].grad())},
       {"set_grad|detach", {x, y}, {}, ST_CALL((t[0].defined() ? t[0].detach() : t[0]).set_grad(t[1])), 1},
@@ -258,7 +282,7 @@ std::vector<Function> functions() {
        ST_CALL(if (!t[0].defined()) t[0].backward(); sum(t[0].detach().requires_grad_()).backward())},
       {"fill_", {x}, {}, ST_CALL(t[0].fill_(1))},
       {"zero_", {x}, {}, ST_CALL(t[0].zero_())},
-      {"copy_", {x, row}, {}, ST_CALL(t[0].copy_(t[1]))},
+      {"copy_", {x, row}, {}, ST_CALL(t[0].copy_(t[1])), 0, true},
       {"add_", {x, row}, {}, ST_CALL(t[0].add_(t[1]))},
       {"add_", {x, row}, {}, ST_CALL(t[0].add_(t[1], 0.5))},
       {"sub_", {x, row}, {}, ST_CALL(t[0].sub_(t[1]))},
@@ -271,176 +295,11 @@ std::vector<Function> functions() {
       {"clamp_", {x}, {}, ST_CALL(t[0].clamp_(1.5))},
       {"uniform_", {x}, {}, ST_CALL(t[0].uniform_())},
       {"normal_", {x}, {}, ST_CALL(t[0].normal_())},
-      {"init|uniform_", {x}, {}, ST_CALL(nn::init::kaiming_uniform_(t[0]))},
-      {"constant_", {x}, {}, ST_CALL(nn::init::zeros_(t[0]))},
-      {"BatchNorm1d|batch_norm", {x}, {}, ST_CALL(nn::BatchNorm1d("bn", 3)(t[0]))},
-      {"BatchNorm2d|batch_norm", {image}, {}, ST_CALL(nn::BatchNorm2d("bn", 2)(t[0]))},
-      {"conv2d", {image}, {}, ST_CALL(nn::Conv2d("conv", 2, 3, 2)(t[0]))},
-      {"conv1d", {x}, {}, ST_CALL(nn::Conv1d("conv", 2, 3, 2)(t[0]))},
-      {"max_pool2d", {image}, {}, ST_CALL(nn::MaxPool2d(2)(t[0]))},
-      {"Conv2d|empty",
-       {},
-       {4, 2, 3, 2},
-       ST_CALL(nn::Conv2d("conv", i[0], i[1], {i[2], 1}, {.groups = i[3]}))},
-      {"MaxPool2d",
-       {},
-       {2, 2, 1, 1},
-       ST_CALL(nn::MaxPool2d(i[0], {.stride = i[1], .padding = i[2], .dilation = i[3]}))},
-      {"AvgPool2d", {}, {2, 2, 1}, ST_CALL(nn::AvgPool2d(i[0], {.stride = i[1], .padding = i[2]}))},
-      {"AdaptiveAvgPool2d", {}, {2, 2}, ST_CALL(nn::AdaptiveAvgPool2d({i[0], i[1]}))},
-      {"linear", {x}, {}, ST_CALL(nn::Linear("fc", 3, 2)(t[0]))},
-      {"flatten", {x}, {1, -1}, ST_CALL(nn::Flatten(i[0], i[1])(t[0]))},
-      {"relu", {x}, {}, ST_CALL(nn::ReLU()(t[0]))},
-      {"Lstm", {x}, {}, ST_CALL(nn::Lstm("lstm", 3, 2)(t[0]))},
-      {"Lstm",
-       {x, ones({1, 4}), ones({1, 4})},
-       {},
-       ST_CALL(nn::Lstm("lstm", 3, 4)(t[0], nn::LstmState{t[1], t[2]}))},
-      {"Lstm", {ones({1, 4}), ones({1, 4})}, {}, ST_CALL(nn::Lstm("lstm", 3, 4).set_state(t[0], t[1]))},
-      {"Lstm", {}, {3, 2}, ST_CALL(nn::Lstm("lstm", i[0], i[1]))},
-      {"Linear|empty", {}, {3, 2}, ST_CALL(nn::Linear("fc", i[0], i[1]))},
-      {"BatchNorm1d|ones", {}, {3}, ST_CALL(nn::BatchNorm1d("bn", i[0]))},
-      {"TensorDataset", {x, y}, {}, ST_CALL(data::TensorDataset(t[0], t[1]))},
-      {"Normalize", {reshape(x, {1, 2, 3})}, {}, ST_CALL(data::Normalize(1, 2)(t[0]))},
-      {"save_safetensors",
-       {x},
-       {},
-       ST_CALL(StateDict s; s.insert("x", t[0]); io::save_safetensors("/dev/null/x", s))},
   };
   return table;
 }
 
-std::vector<Tensor> other_tensors() {
-  std::vector<Tensor> all;
-  for (const Shape& shape :
-       {Shape{}, Shape{0}, Shape{1}, Shape{7}, Shape{0, 3}, Shape{2, 0}, Shape{5, 7}, Shape{3, 2},
-        Shape{2, 3, 4}, Shape{0, 0, 0}, Shape{2, 3, 1, 1}, Shape{1, 1, 1, 1, 1, 1, 1, 2}})
-    all.push_back(ones(shape));
-  for (const DType dtype : {DType::bool_, DType::uint8, DType::int32, DType::int64, DType::bfloat16,
-                            DType::float16, DType::float64})
-    all.push_back(full({2, 3}, 1, dtype));
-  for (const DType dtype : {DType::int64, DType::int32}) {
-    all.push_back(full({2}, -1, dtype));
-    all.push_back(full({2, 3}, 99, dtype));
-  }
-  all.push_back(matrix(3, 2).t());
-  all.push_back(expand(ones({1, 3}), {2, 3}));
-  return all;
-}
-
-struct Before {
-  explicit Before(const Tensors& tensors) {
-    for (const Tensor& x : tensors) {
-      versions.push_back(x.defined() ? x.version() : 0);
-      const Tensor near = x.defined() ? x.to(Device::cpu).detach() : x;
-      values.push_back(near.defined() ? near.clone() : near);
-    }
-  }
-  bool same(const Tensors& tensors) const {
-    for (size_t i = 0; i < tensors.size(); ++i) {
-      if (!tensors[i].defined()) continue;
-      if (tensors[i].version() != versions[i]) return false;
-      const Tensor now = contiguous(tensors[i].to(Device::cpu)), then = contiguous(values[i]);
-      if (now.shape() != then.shape() || now.dtype() != then.dtype()) return false;
-      const size_t bytes = static_cast<size_t>(now.numel()) * item_size(now.dtype());
-      if (bytes > 0 && std::memcmp(now.in().data, then.in().data, bytes) != 0) return false;
-    }
-    return true;
-  }
-  std::vector<uint64_t> versions;
-  Tensors values;
-};
-
-enum class Outcome { works, refused };
-
-Outcome attempt(const Function& f, const Tensors& tensors, const Ints& ints) {
-  const Before before(tensors);
-  try {
-    f.call(tensors, ints);
-    return Outcome::works;
-  } catch (const Error& e) {
-    const std::string text = e.what(), first = text.substr(0, text.find(':'));
-    EXPECT_NE(("|" + f.name + "|").find("|" + first + "|"), std::string::npos) << text;
-    EXPECT_TRUE(before.same(tensors)) << "has changed an argument and then thrown: " << e.what();
-  } catch (const std::exception& e) {
-    ADD_FAILURE() << "throws no st::Error: " << e.what();
-  }
-  return Outcome::refused;
-}
-
-std::string described(const Tensor& x) {
-  return x.defined()
-             ? std::string(dtype_name(x.dtype())) + " " + to_text(x.shape()) + " on " + to_text(x.device())
-             : "undefined";
-}
-
-Tensors copies(const Tensors& tensors) {
-  Tensors all;
-  for (const Tensor& x : tensors) all.push_back(x.clone());
-  return all;
-}
-
-TEST(WrongArguments, RightOnesAreTaken) {
-  for (const Function& f : functions()) {
-    if (f.name == "save_safetensors") continue;  // has nowhere to write to
-    SCOPED_TRACE(f.name);
-    EXPECT_NO_THROW(f.call(copies(f.tensors), f.ints));
-  }
-}
-
-TEST(WrongArguments, UndefinedTensors) {
-  for (const Function& f : functions()) {
-    for (size_t i = 0; i < f.tensors.size(); ++i) {
-      SCOPED_TRACE(f.name + ", tensor " + std::to_string(i) + " is undefined");
-      Tensors tensors = copies(f.tensors);
-      tensors[i] = Tensor();
-      const Outcome outcome = attempt(f, tensors, f.ints);
-      EXPECT_TRUE(outcome == Outcome::refused || i + f.optional >= f.tensors.size());
-    }
-  }
-}
-
-TEST(WrongArguments, OtherTensors) {
-  for (const Function& f : functions()) {
-    for (size_t i = 0; i < f.tensors.size(); ++i) {
-      for (const Tensor& other : other_tensors()) {
-        SCOPED_TRACE(f.name + ", tensor " + std::to_string(i) + " is " + described(other));
-        Tensors tensors = copies(f.tensors);
-        tensors[i] = other;
-        attempt(f, tensors, f.ints);
-      }
-    }
-  }
-}
-
-TEST(WrongArguments, OtherDevices) {
-  for (const Function& f : functions()) {
-    if (f.tensors.size() < 2 || f.name == "copy_") continue;  // copy_ crosses devices
-    for (size_t i = 0; i < f.tensors.size(); ++i) {
-      SCOPED_TRACE(f.name + ", tensor " + std::to_string(i) + " is on another device");
-      Tensors tensors = copies(f.tensors);
-      tensors[i] = tensors[i].to(test::shadow_device());
-      if (f.name == "TensorDataset") continue;  // each tensor is read alone
-      EXPECT_TRUE(attempt(f, tensors, f.ints) == Outcome::refused);
-    }
-  }
-}
-
-TEST(WrongArguments, OtherInts) {
-  constexpr int64_t low = std::numeric_limits<int64_t>::min(), high = std::numeric_limits<int64_t>::max();
-  for (const Function& f : functions()) {
-    for (size_t i = 0; i < f.ints.size(); ++i) {
-      for (const int64_t value :
-           {low, low + 1, int64_t{-100}, int64_t{-3}, int64_t{-2}, int64_t{-1}, int64_t{0}, int64_t{1},
-            int64_t{2}, int64_t{3}, int64_t{100}, high / 4, high - 1, high}) {
-        SCOPED_TRACE(f.name + ", int " + std::to_string(i) + " is " + std::to_string(value));
-        Ints ints = f.ints;
-        ints[i] = value;
-        attempt(f, copies(f.tensors), ints);
-      }
-    }
-  }
-}
+ST_TEST_WRONG_ARGUMENTS(functions)
 
 TEST(WrongArguments, Lists) {
   EXPECT_THROW(cat({}), ValueError);

@@ -54,7 +54,7 @@ FUNCTIONS = {
     "linear": linear, "slice": slice_of, "pad": F.pad, "cross_entropy": F.cross_entropy, "mse_loss": F.mse_loss,
     "batch_norm": F.batch_norm, "conv1d": F.conv1d, "conv2d": F.conv2d, "max_pool1d": F.max_pool1d,
     "max_pool2d": F.max_pool2d, "avg_pool1d": F.avg_pool1d, "avg_pool2d": F.avg_pool2d,
-    "adaptive_avg_pool1d": F.adaptive_avg_pool1d, "adaptive_avg_pool2d": F.adaptive_avg_pool2d,
+    "adaptive_avg_pool1d": F.adaptive_avg_pool1d, "adaptive_avg_pool2d": F.adaptive_avg_pool2d, "interpolate": F.interpolate,
     "expand": torch.Tensor.expand, "view": torch.Tensor.view, "to": torch.Tensor.to,
     "lstm": lstm, "contiguous": torch.Tensor.contiguous, "sum_to_size": torch.Tensor.sum_to_size,
     "binary_cross_entropy_with_logits": binary_cross_entropy_with_logits,

@@ -356,6 +356,16 @@ const std::vector<Op>& ops() {
        [](C c) -> Result {
          return adaptive_avg_pool1d(c.tensor("input"), one(c, "output_size"));
        }},
+      {"interpolate", "input size scale_factor mode align_corners recompute_scale_factor antialias",
+       [](C c) -> Result {
+         const std::string mode = c.text("mode", "nearest");
+         if (mode != "bilinear") throw NotExpressible("interpolate: mode " + mode);
+         if (!c.has("size")) throw NotExpressible("interpolate: a scale_factor for a size");
+         if (c.flag("align_corners", false)) throw NotExpressible("interpolate: align_corners");
+         if (c.flag("antialias", false)) throw NotExpressible("interpolate: antialias");
+         const std::vector<int64_t> size = c.integers("size");
+         return vision::resize_bilinear(c.tensor("input"), size.front(), size.back());
+       }},
       {"softmax", "input dim", [](C c) -> Result { return softmax(c.tensor("input"), c.integer("dim")); }},
       {"log_softmax", "input dim",
        [](C c) -> Result { return log_softmax(c.tensor("input"), c.integer("dim")); }},

@@ -1,0 +1,108 @@
+// Layers, initialisation and Parameter with wrong arguments (tests/support/wrong_arguments.h).
+#include "tests/support/wrong_arguments.h"
+
+#include "spiraltorch/spiraltorch.h"
+
+namespace st {
+namespace {
+
+using test::Functions;
+using test::matrix;
+
+Functions functions() {
+  const Tensor x = matrix(2, 3), positions = tensor({1, 0});
+  const Tensor points = x * 0.1, image = reshape(arange(0, 36, 1, DType::float32), {2, 2, 3, 3});
+  return {
+      {"init|uniform_", {x}, {}, ST_CALL(nn::init::kaiming_uniform_(t[0]))},
+      {"init|normal_", {x}, {}, ST_CALL(nn::init::kaiming_normal_(t[0]))},
+      {"init|uniform_", {x}, {}, ST_CALL(nn::init::xavier_uniform_(t[0]))},
+      {"init|normal_", {x}, {}, ST_CALL(nn::init::xavier_normal_(t[0]))},
+      {"init", {x}, {}, ST_CALL(nn::init::calculate_fan_in_and_fan_out(t[0]))},
+      {"uniform_", {x}, {}, ST_CALL(nn::init::uniform_(t[0]))},
+      {"normal_", {x}, {}, ST_CALL(nn::init::normal_(t[0]))},
+      {"constant_", {x}, {}, ST_CALL(nn::init::constant_(t[0], 2))},
+      {"constant_", {x}, {}, ST_CALL(nn::init::ones_(t[0]))},
+      {"constant_", {x}, {}, ST_CALL(nn::init::zeros_(t[0]))},
+      {"BatchNorm1d|batch_norm", {x}, {}, ST_CALL(nn::BatchNorm1d("bn", 3)(t[0]))},
+      {"BatchNorm2d|batch_norm", {image}, {}, ST_CALL(nn::BatchNorm2d("bn", 2)(t[0]))},
+      {"conv2d", {image}, {}, ST_CALL(nn::Conv2d("conv", 2, 3, 2)(t[0]))},
+      {"conv1d", {x}, {}, ST_CALL(nn::Conv1d("conv", 2, 3, 2)(t[0]))},
+      {"max_pool2d", {image}, {}, ST_CALL(nn::MaxPool2d(2)(t[0]))},
+      {"Conv2d|empty",
+       {},
+       {4, 2, 3, 2},
+       ST_CALL(nn::Conv2d("conv", i[0], i[1], {i[2], 1}, {.groups = i[3]}))},
+      {"MaxPool2d",
+       {},
+       {2, 2, 1, 1},
+       ST_CALL(nn::MaxPool2d(i[0], {.stride = i[1], .padding = i[2], .dilation = i[3]}))},
+      {"AvgPool2d", {}, {2, 2, 1}, ST_CALL(nn::AvgPool2d(i[0], {.stride = i[1], .padding = i[2]}))},
+      {"AdaptiveAvgPool2d", {}, {2, 2}, ST_CALL(nn::AdaptiveAvgPool2d({i[0], i[1]}))},
+      {"linear", {x}, {}, ST_CALL(nn::Linear("fc", 3, 2)(t[0]))},
+      {"flatten", {x}, {1, -1}, ST_CALL(nn::Flatten(i[0], i[1])(t[0]))},
+      {"relu", {x}, {}, ST_CALL(nn::ReLU()(t[0]))},
+      {"Lstm", {x}, {}, ST_CALL(nn::Lstm("lstm", 3, 2)(t[0]))},
+      {"Lstm",
+       {x, ones({1, 4}), ones({1, 4})},
+       {},
+       ST_CALL(nn::Lstm("lstm", 3, 4)(t[0], nn::LstmState{t[1], t[2]}))},
+      {"Lstm", {ones({1, 4}), ones({1, 4})}, {}, ST_CALL(nn::Lstm("lstm", 3, 4).set_state(t[0], t[1]))},
+      {"Lstm", {}, {3, 2}, ST_CALL(nn::Lstm("lstm", i[0], i[1]))},
+      {"Linear|empty", {}, {3, 2}, ST_CALL(nn::Linear("fc", i[0], i[1]))},
+      {"BatchNorm1d|ones", {}, {3}, ST_CALL(nn::BatchNorm1d("bn", i[0]))},
+      {"max_pool1d", {x}, {}, ST_CALL(nn::MaxPool1d(2)(t[0]))},
+      {"MaxPool1d",
+       {},
+       {2, 2, 1, 1},
+       ST_CALL(nn::MaxPool1d(i[0], {.stride = i[1], .padding = i[2], .dilation = i[3]}))},
+      {"avg_pool1d", {x}, {}, ST_CALL(nn::AvgPool1d(2)(t[0]))},
+      {"AvgPool1d", {}, {2, 2, 1}, ST_CALL(nn::AvgPool1d(i[0], {.stride = i[1], .padding = i[2]}))},
+      {"avg_pool2d", {image}, {}, ST_CALL(nn::AvgPool2d(2)(t[0]))},
+      {"adaptive_avg_pool1d", {x}, {}, ST_CALL(nn::AdaptiveAvgPool1d(2)(t[0]))},
+      {"AdaptiveAvgPool1d", {}, {2}, ST_CALL(nn::AdaptiveAvgPool1d{i[0]})},
+      {"adaptive_avg_pool2d", {image}, {}, ST_CALL(nn::AdaptiveAvgPool2d(2)(t[0]))},
+      {"Conv1d|empty", {}, {4, 2, 3, 2}, ST_CALL(nn::Conv1d("conv", i[0], i[1], i[2], {.groups = i[3]}))},
+      {"BatchNorm2d|ones", {}, {3}, ST_CALL(nn::BatchNorm2d("bn", i[0]))},
+      {"tanh", {x}, {}, ST_CALL(nn::Tanh()(t[0]))},
+      {"sigmoid", {x}, {}, ST_CALL(nn::Sigmoid()(t[0]))},
+      {"logsigmoid", {x}, {}, ST_CALL(nn::LogSigmoid()(t[0]))},
+      {"leaky_relu", {x}, {}, ST_CALL(nn::LeakyReLU()(t[0]))},
+      {"elu", {x}, {}, ST_CALL(nn::ELU()(t[0]))},
+      {"gelu", {x}, {}, ST_CALL(nn::GELU()(t[0]))},
+      {"silu", {x}, {}, ST_CALL(nn::SiLU()(t[0]))},
+      {"softplus", {x}, {}, ST_CALL(nn::Softplus()(t[0]))},
+      {"hardswish", {x}, {}, ST_CALL(nn::Hardswish()(t[0]))},
+      {"softmax", {x}, {1}, ST_CALL(nn::Softmax{i[0]}(t[0]))},
+      {"log_softmax", {x}, {1}, ST_CALL(nn::LogSoftmax{i[0]}(t[0]))},
+      {"dropout", {x}, {}, ST_CALL(nn::Dropout()(t[0]))},
+      {"embedding", {positions}, {}, ST_CALL(nn::Embedding("table", 4, 2)(t[0]))},
+      {"Embedding|empty", {}, {4, 2, 1}, ST_CALL(nn::Embedding("table", i[0], i[1], {.padding_idx = i[2]}))},
+      {"layer_norm", {x}, {}, ST_CALL(nn::LayerNorm("norm", 3)(t[0]))},
+      {"LayerNorm|ones", {}, {3}, ST_CALL(nn::LayerNorm("norm", i[0]))},
+      {"LayerNorm|ones", {}, {3, 2}, ST_CALL(nn::LayerNorm("norm", Shape{i[0], i[1]}))},
+      {"ZSpaceBatchNorm1d|batch_norm", {x}, {}, ST_CALL(nn::ZSpaceBatchNorm1d("zbn", 3)(t[0]))},
+      {"ZSpaceBatchNorm1d|ones", {}, {3}, ST_CALL(nn::ZSpaceBatchNorm1d("zbn", i[0]))},
+      {"Mlr|lambda_x|linear", {points}, {}, ST_CALL(nn::hyperbolic::Mlr("mlr", 3, 2)(t[0]))},
+      {"Mlr|empty", {}, {3, 2}, ST_CALL(nn::hyperbolic::Mlr("mlr", i[0], i[1]))},
+      {"relu", {x}, {}, ST_CALL(nn::Sequential{nn::ReLU()}(t[0]))},
+      {"Lstm", {}, {0, 0}, ST_CALL(nn::Lstm("lstm", 3, 2).weights(i[0], i[1]))},
+      {"Parameter|requires_grad_", {x}, {}, ST_CALL(nn::Parameter{t[0]}), 1},
+      {"set_manifold|requires_grad_|check_point",
+       {points},
+       {},
+       ST_CALL(nn::Parameter(t[0]).set_manifold(std::make_shared<PoincareBall>()))},
+      {"", {x}, {}, ST_CALL(nn::manifold_of(t[0])), 1},
+      {"", {x}, {}, ST_CALL(nn::geometry_of(t[0])), 1},
+      {"load_state_dict",
+       {x, tensor({1.f, 2.f})},
+       {},
+       ST_CALL(nn::Linear("fc", 3, 2).load_state_dict({{"weight", t[0]}, {"bias", t[1]}})),
+       0,
+       true},
+  };
+}
+
+ST_TEST_WRONG_ARGUMENTS(functions)
+
+}  // namespace
+}  // namespace st

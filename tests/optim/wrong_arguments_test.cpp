@@ -1,0 +1,102 @@
+// Optimisers, clipping and loss scaling with wrong arguments (tests/support/wrong_arguments.h).
+#include "tests/support/wrong_arguments.h"
+
+#include "spiraltorch/spiraltorch.h"
+
+namespace st {
+namespace {
+
+using namespace optim;  // NOLINT: every line names one of its classes
+using test::Functions;
+using test::Tensors;
+
+// Leaves with these values, as far as they can be leaves.
+Tensors leaves(const Tensors& values) {
+  Tensors all;
+  for (const Tensor& x : values)
+    all.push_back(x.defined() && is_floating(x.dtype()) ? x.detach().requires_grad_() : x);
+  return all;
+}
+
+// A leaf that has a gradient, where they fit.
+Tensor with_grad(const Tensor& x, const Tensor& grad) {
+  const Tensor leaf = leaves({x})[0];
+  leaf.set_grad(grad);
+  return leaf;
+}
+
+template <class O>
+void step(const Tensor& x, const Tensor& grad) {
+  O(std::vector<Tensor>{with_grad(x, grad)}).step();
+}
+
+void load_scale(const Tensor& scale) {
+  amp::GradScaler scaler;
+  StateDict state;
+  for (const auto& [name, value] : scaler.state_dict()) state.insert(name, name == "scale" ? scale : value);
+  scaler.load_state_dict(state);
+}
+
+void step_in_the_ball(const Tensor& weight, const Tensor& grad) {
+  nn::Linear layer("fc", 3, 2);
+  layer.weight = nn::Parameter(weight);
+  layer.weight.set_grad(grad);
+  auto optimizer = ZSpaceOptimizer(0.1);
+  optimizer.set_mode(OptimizerMode::hypergrad(-1, 0.1));
+  optimizer.prepare_module(layer);
+  optimizer.step(layer);
+}
+
+Functions functions() {
+  const Tensor x = test::matrix(2, 3), y = x + 1;
+  return {
+      {"optimizer", {x, y}, {}, ST_CALL(SGD{leaves(t)}), 0, true},
+      {"optimizer", {x, y}, {}, ST_CALL(Adam{leaves(t)}), 0, true},
+      {"optimizer", {x, y}, {}, ST_CALL(AdamW{leaves(t)}), 0, true},
+      {"set_grad|optimizer|add_|mul_", {x, y}, {}, ST_CALL(step<SGD>(t[0], t[1])), 1},
+      {"set_grad|optimizer|add_|mul_", {x, y}, {}, ST_CALL(step<Adam>(t[0], t[1])), 1},
+      {"set_grad|optimizer|add_|mul_", {x, y}, {}, ST_CALL(step<AdamW>(t[0], t[1])), 1},
+      {"set_grad|optimizer|ZSpaceOptimizer|requires_grad_|copy_",
+       {x, y},
+       {},
+       ST_CALL(step_in_the_ball(t[0], t[1])),
+       1},
+      {"set_lr|lr|optimizer",
+       {},
+       {0},
+       ST_CALL(SGD o(leaves({ones({2})})); o.set_lr(0.5, static_cast<size_t>(i[0])))},
+      {"set_grad|clip_grad_norm_|mul_",
+       {x, y},
+       {},
+       ST_CALL(clip_grad_norm_({t[0].defined() ? with_grad(t[0], t[1]) : t[0]}, 1.0)),
+       1},
+      {"set_grad|clip_grad_value_|clamp_",
+       {x, y},
+       {},
+       ST_CALL(clip_grad_value_({t[0].defined() ? with_grad(t[0], t[1]) : t[0]}, 1.0)),
+       1},
+      {"scale_loss", {full({}, 2)}, {}, ST_CALL(amp::GradScaler s; s.scale_loss(t[0]))},
+      {"set_grad|optimizer|unscale|add_",
+       {x, y},
+       {},
+       ST_CALL(SGD o({with_grad(t[0], t[1])}); amp::GradScaler s; s.scale_loss(1.0); s.unscale(o); s.step(o)),
+       1},
+      {"GradScaler", {}, {2000}, ST_CALL(amp::GradScaler(65536, 2, 0.5, i[0]))},
+      {"load_state_dict", {tensor(1.f)}, {}, ST_CALL(load_scale(t[0]))},
+      {"StepLR", {}, {3}, ST_CALL(SGD o(leaves({ones({2})})); StepLR(o, i[0]))},
+      {"LinearLR", {}, {3}, ST_CALL(SGD o(leaves({ones({2})})); LinearLR(o, {.total_iters = i[0]}))},
+      {"CosineAnnealingLR", {}, {3}, ST_CALL(SGD o(leaves({ones({2})})); CosineAnnealingLR(o, i[0]))},
+      {"WarmupCosineScheduler", {}, {3, 30}, ST_CALL(WarmupCosineScheduler(0.1, 0.01, i[0], i[1]))},
+      {"WarmupCosineScheduler", {}, {3}, ST_CALL(WarmupCosineScheduler(0.1, 0.01, 3, 30).lr_at(i[0]))},
+      {"ReduceLROnPlateau",
+       {},
+       {3, 2},
+       ST_CALL(SGD o(leaves({ones({2})})); ReduceLROnPlateau(o, {.patience = i[0], .cooldown = i[1]}))},
+      {"item", {tensor(1.f)}, {}, ST_CALL(SGD o(leaves({ones({2})})); ReduceLROnPlateau(o).step(t[0]))},
+  };
+}
+
+ST_TEST_WRONG_ARGUMENTS(functions)
+
+}  // namespace
+}  // namespace st

@@ -16,7 +16,8 @@ using test::Functions;
 Functions maps() {
   const Tensor x = test::matrix(2, 3) * 0.1, y = x - 0.2, v = x + 1, k = full({2, 1}, -0.5),
                one = full({1}, -0.5);
-  const Tensor r = full({2, 1}, 1.5), m = test::matrix(4, 3), many = full({2, 5, 3}, 0.1), w = ones({2, 5});
+  const Tensor r = full({2, 1}, 1.5), m = test::matrix(4, 3), many = full({2, 5, 3}, 0.1), w = ones({2, 5}),
+               bias = full({4}, 0.2);
   return {
       {"mobius_add", {x, y}, {}, ST_CALL(mobius_add(t[0], t[1]))},
       {"mobius_add", {x, y, k}, {}, ST_CALL(mobius_add(t[0], t[1], t[2]))},
@@ -55,6 +56,8 @@ Functions maps() {
       {"project", {x}, {}, ST_CALL(project(t[0]))},
       {"project", {x, k}, {}, ST_CALL(project(t[0], t[1]))},
       {"weighted_midpoint", {many, w}, {}, ST_CALL(weighted_midpoint(t[0], t[1])), 1},
+      {"mlr", {x, m, bias}, {}, ST_CALL(mlr(t[0], t[1], t[2]))},
+      {"mlr", {x, m, bias, one}, {}, ST_CALL(mlr(t[0], t[1], t[2], t[3]))},
       {"weighted_midpoint", {many, one}, {}, ST_CALL(weighted_midpoint(t[0], {}, t[1]))},
   };
 }

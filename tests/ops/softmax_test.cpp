@@ -9,15 +9,10 @@
 #include "spiraltorch/ops/reduce.h"
 #include "spiraltorch/ops/shape.h"
 #include "tests/support/message.h"
+#include "tests/support/values.h"
 
 namespace st {
 namespace {
-
-void expect_values(const Tensor& x, const std::vector<double>& expected, double tolerance = 3e-7) {
-  const std::vector<double> got = x.to_vector<double>();
-  ASSERT_EQ(got.size(), expected.size());
-  for (size_t i = 0; i < got.size(); ++i) EXPECT_NEAR(got[i], expected[i], tolerance) << "element " << i;
-}
 
 Tensor input() { return tensor({{0.5, -1, 2, 0.25}, {1.5, 0, -0.75, 3}, {-2, 1, 0.5, 0.75}}); }
 Tensor gradient() { return tensor({{1, 2, 3, 4}, {0, -1, 1, 2}, {.5, .25, -1, 0}}); }
@@ -66,7 +61,7 @@ TEST(Softmax, ValuesAndGradientsOfPyTorch) {
     const Tensor x = input();
     x.requires_grad_();
     const Tensor y = c.f(x, c.dim);
-    expect_values(y, c.y);
+    expect_values(y, c.y, 4e-7);
     expect_values(grad({y}, {x}, {.grad_outputs = {gradient()}})[0], c.dx, 1e-6);
   }
 }

@@ -96,7 +96,8 @@ void add_train(CLI::App& app) {
       ->check(CLI::Range(1e-12, 1e3))
       ->check(finite);
   setting(command->add_option("--warmup", request->warmup,
-                              "Steps in which the rate rises; by default a tenth of all"))
+                              "Steps in which the rate rises; by default of all, in percent: " +
+                                  of_each_model(" ", ", ", [](const auto& kind) { return kind.warmup; })))
       ->check(CLI::Range(int64_t{0}, kMany));
   setting(command->add_option("--amp", config.amp,
                               "bf16: products in bfloat16, accumulated in float32; the default where the "

@@ -100,10 +100,10 @@ constexpr const char* kCnnCamLayer = "2";
 
 constexpr std::array kKinds = {
     ModelKind{"cnn", "two convolutions of 32 and 64 channels with BatchNorm2d, ReLU and pooling", 2,
-              "hypergrad", "momentum", kCnnCamLayer, make_cnn},
-    ModelKind{"mlp", "two linear layers of 512 with BatchNorm1d and ReLU", 8, "euclidean", "adam", "",
+              "hypergrad", "momentum", 25, kCnnCamLayer, make_cnn},
+    ModelKind{"mlp", "two linear layers of 512 with BatchNorm1d and ReLU", 8, "euclidean", "adam", 10, "",
               make_mlp},
-    ModelKind{"lstm", "the image as rows in time, 128 hidden", 5, "euclidean", "adam", "lstm", make_lstm},
+    ModelKind{"lstm", "the image as rows in time, 128 hidden", 5, "euclidean", "adam", 10, "lstm", make_lstm},
 };
 
 }  // namespace

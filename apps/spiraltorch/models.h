@@ -14,7 +14,8 @@ struct ModelKind {
   const char* name;
   const char* summary;                               // a line for --help
   int64_t epochs;                                    // unless --epochs says otherwise,
-  const char *mode, *rule;                           // or --mode and --rule
+  const char *mode, *rule;                           // or --mode and --rule,
+  int64_t warmup;                                    // or --warmup: this many percent of all steps
   const char* cam_layer;                             // whose maps `explain` shows; "" where none has a place
   st::nn::Sequential (*make)(const Config& config);  // for config's images, classes, mode and curvature
 };

@@ -44,7 +44,7 @@ void settle(TrainRequest& request, const st::data::GreyImages& train) {
                             "train: --batch is {}, expected 2 to {}, the number of training images",
                             config.batch, train.size());
   const int64_t steps = train.size() / config.batch * config.epochs;
-  config.warmup = request.warmup.value_or(steps / 10);
+  config.warmup = request.warmup.value_or(steps * kind.warmup / 100);
   st::check<st::ValueError>(config.warmup < steps,
                             "train: --warmup is {}, expected less than {}, the steps of the run",
                             config.warmup, steps);

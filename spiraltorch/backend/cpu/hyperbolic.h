@@ -54,13 +54,12 @@ struct HyperbolicRows {
   std::array<void*, 2> numbers = {};  // forward: the result, or what is kept; backward: dc (float64) and ds
 };
 
-/// The most rows that a loop takes at once, and those that a panel holds: their numbers stay in L1.
-inline constexpr int64_t kRowBlock = 64, kPanelRows = 32;
+/// The most rows that a loop takes at once: their numbers stay in L1.
+inline constexpr int64_t kRowBlock = 64;
 inline constexpr int kMaxRows = 4, kMaxDots = 9, kMaxOuts = 3;
 
-/// The widest rows that panels take (hyperbolic_panel-inl.h); wider ones keep vectors along the row busy
-/// anyway, and maps that write rows as pairs of floats gain from panels only where rows are very short.
-inline constexpr int64_t kPanelWidth = 32, kPairsPanelWidth = 4;
+/// The numbers of a row that the step of a map tells its scalars: all of an ExpStep.
+inline constexpr int64_t kAlong = 7;
 
 /// A vector that a map reads beside its inputs: the sum of the first two, the second less the first, or the
 /// first and tau times the second.
@@ -74,7 +73,7 @@ struct Dot {
 /// i * kRowBlock.
 struct RowBlock {
   alignas(64) double c[kRowBlock], root_c[kRowBlock], s[kRowBlock], g[kRowBlock];
-  alignas(64) double tau[kRowBlock], tau_gap[kRowBlock];
+  alignas(64) double tau[kRowBlock], along[kAlong * kRowBlock];  // of a step: tau, and the rest by lanes
   alignas(64) double dots[kMaxDots * kRowBlock];
   alignas(64) double factors[kMaxOuts * (kMaxRows + 1) * kRowBlock];
   alignas(64) double numbers[2 * kRowBlock];
@@ -99,17 +98,12 @@ enum class Pass { forward, backward, kept_backward };
 /// One direction of a map: what hyperbolic_rows.cpp must know to run it.
 struct RowMap {
   int inputs = 0;
-  Extra extra = Extra::none;
-  int numbers = 0;  // written a row
-  int doubles = 0;  // how many of them are float64 whatever the dtype
-  int step_dot_count = 0, dot_count = 0, out_count = 0;
-  std::array<Dot, 2> step_dots = {};
-  std::array<Dot, kMaxDots> dots = {};
-  std::array<unsigned, kMaxOuts> outs = {};  // a bit for each vector
+  int numbers = 0;   // written a row
+  int doubles = 0;   // how many of them are float64 whatever the dtype
+  int products = 0;  // of the second sweep; those of step stand behind them
   ScalarLoop step = nullptr, apply = nullptr;
   DotLoop dot_rows = nullptr, step_dot_rows = nullptr;  // for the dtype of the call
   WriteLoop write_rows = nullptr;
-  int64_t panel_width = kPanelWidth;
 };
 
 /// The map, without loops if it stands in the other file.

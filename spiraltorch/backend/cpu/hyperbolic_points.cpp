@@ -57,14 +57,10 @@ struct Expmap {
   static constexpr std::array<Dot, 2> kStepDots = {{{X, X}, {Y, Y}}};
   static constexpr std::array<Dot, 2> kDots = {{{W, W}, {X, W}}};
   static constexpr std::array<unsigned, 1> kOut = {bit(X) | bit(W)};
-  static HWY_INLINE void step(Lanes& r) {
-    const ExpStep u = exp_step(r.c, r.gap(r.dot[2]), r.dot[3], r.floor);
-    r.tau = u.tau;
-    r.tau_gap = u.b;
-  }
+  static HWY_INLINE void step(Lanes& r) { r.along = exp_step(r.c, r.gap(r.dot[2]), r.dot[3], r.floor); }
   static HWY_INLINE void apply(Lanes& r) {
     const V xx = r.dot[2];
-    const MobiusSum z = mobius_sum(r.c, r.gap(xx), r.tau_gap, xx, r.dot[0], r.dot[1], r.limit);
+    const MobiusSum z = mobius_sum(r.c, r.gap(xx), r.along.b, xx, r.dot[0], r.dot[1], r.limit);
     r.factor[0][X] = z.x;
     r.factor[0][W] = z.w;
   }
@@ -77,14 +73,10 @@ struct ExpmapGrad {
   static constexpr std::array<Dot, 2> kStepDots = Expmap::kStepDots;
   static constexpr std::array<Dot, 5> kDots = {{{W, W}, {G, X}, {G, W}, {G, Y}, {W, Y}}};
   static constexpr std::array<unsigned, 2> kOut = {bit(X) | bit(G) | bit(W), bit(Y) | bit(G) | bit(W)};
-  static HWY_INLINE void step(Lanes& r) {
-    const ExpStep u = exp_step(r.c, r.gap(r.dot[5]), r.dot[6], r.floor);
-    r.tau = u.tau;
-    r.tau_gap = u.b;
-  }
+  static HWY_INLINE void step(Lanes& r) { r.along = exp_step(r.c, r.gap(r.dot[5]), r.dot[6], r.floor); }
   static HWY_INLINE void apply(Lanes& r) {
     const V xx = r.dot[5], vv = r.dot[6], a = r.gap(xx);
-    const ExpStep u = exp_step(r.c, a, vv, r.floor);
+    const ExpStep& u = r.along;
     const MobiusSumGrad m = mobius_sum_grad(r.c, a, u.b, r.dot[0], r.dot[1], r.dot[2]);
     const V d_tau = hn::MulAdd(m.gw, r.dot[3], hn::Mul(m.ww, r.dot[4]));  // <p, v>
     // T' / A moves tau with q; the gap of tau v is sech^2 sqrt q, with derivative -T sech^2

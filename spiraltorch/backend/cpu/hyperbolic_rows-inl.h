@@ -25,6 +25,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstring>
 #include <type_traits>
 #include <utility>
 
@@ -39,9 +40,10 @@ constexpr unsigned bit(int vector) { return 1u << vector; }
 
 // What the scalars of a map see of a vector of rows.
 struct Lanes {
-  V c, root_c, s, g, tau, tau_gap;  // root_c = sqrt c; tau_gap: what step says of tau b
-  V floor, limit;                   // gap_floor and ball_gap of the dtype
-  bool wants_c;                     // whether number[0] of a gradient will be read
+  V c, root_c, s, g;  // root_c = sqrt c
+  ExpStep along;      // what step says; its tau is that of w
+  V floor, limit;     // gap_floor and ball_gap of the dtype
+  bool wants_c;       // whether number[0] of a gradient will be read
   V dot[kMaxDots];
   V factor[kMaxOuts][kMaxRows + 1];
   V number[2];
@@ -303,6 +305,7 @@ HWY_INLINE void load_lanes(const RowBlock& b, int64_t r, Lanes& lanes) {
   lanes.wants_c = b.wants_c;
 }
 
+static_assert(sizeof(ExpStep) == kAlong * sizeof(V));
 template <class Map>
 void step_scalars(RowBlock& b, int64_t count) {
   constexpr size_t kFirst = Map::kDots.size();
@@ -312,8 +315,8 @@ void step_scalars(RowBlock& b, int64_t count) {
     load_lanes<Map>(b, r, lanes);
     load_dots(b.dots + kFirst * kRowBlock + r, lanes.dot + kFirst, std::make_index_sequence<2>());
     Map::step(lanes);
-    hn::Store(lanes.tau, d, b.tau + r);
-    hn::Store(lanes.tau_gap, d, b.tau_gap + r);
+    hn::Store(lanes.along.tau, d, b.tau + r);
+    std::memcpy(b.along + r * kAlong, &lanes.along, sizeof(lanes.along));
   }
 }
 
@@ -324,8 +327,7 @@ HWY_INLINE void apply_lanes(RowBlock& b, int64_t r, std::index_sequence<O...>) {
   load_lanes<Map>(b, r, lanes);
   load_dots(b.dots + r, lanes.dot, std::make_index_sequence<kAllDots<Map>>());
   if constexpr (Map::kExtra == Extra::step) {
-    lanes.tau = hn::Load(d, b.tau + r);
-    lanes.tau_gap = hn::Load(d, b.tau_gap + r);
+    std::memcpy(&lanes.along, b.along + r * kAlong, sizeof(lanes.along));
   }
   Map::apply(lanes);
   (store_factors<Map::kOut[O]>(lanes.factor[O], b.factors + factors_of(O) + r,
@@ -347,25 +349,18 @@ template <class Map, class T>
 RowMap map_for() {
   RowMap m;
   m.inputs = Map::kInputs;
-  m.extra = Map::kExtra;
   m.numbers = Map::kNumbers;
   m.doubles = Map::kGradient ? 1 : Map::kNumbers == 2 ? 2 : 0;
-  m.dot_count = static_cast<int>(Map::kDots.size());
-  std::copy(Map::kDots.begin(), Map::kDots.end(), m.dots.begin());
-  m.out_count = static_cast<int>(Map::kOut.size());
-  std::copy(Map::kOut.begin(), Map::kOut.end(), m.outs.begin());
+  m.products = static_cast<int>(Map::kDots.size());
   m.apply = apply_scalars<Map>;
   m.dot_rows = dot_rows<Map::kDots, Map::kExtra, Map::kInputs, T>;
   if constexpr (Map::kExtra == Extra::step) {
-    m.step_dot_count = static_cast<int>(Map::kStepDots.size());
-    m.step_dots = Map::kStepDots;
     m.step = step_scalars<Map>;
     m.step_dot_rows = dot_rows<Map::kStepDots, Extra::none, 2, T>;
   }
   if constexpr (uses_pairs<Map, T>()) {
     m.dot_rows = dot_short_rows<Map::kDots, Map::kInputs>;
     m.write_rows = write_pairs_or_rows<Map::kOut, Map::kInputs>;
-    m.panel_width = kPairsPanelWidth;
   } else if constexpr (Map::kOut.size() > 0) {
     m.write_rows = write_rows<Map::kOut, Map::kExtra, Map::kInputs, T>;
   }

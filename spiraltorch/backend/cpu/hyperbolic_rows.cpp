@@ -6,7 +6,7 @@
 // clang-format off
 #include <hwy/foreach_target.h>  // compiles this file once for every target
 // clang-format on
-#include "spiraltorch/backend/cpu/hyperbolic_panel-inl.h"
+#include "spiraltorch/backend/cpu/hyperbolic_rows-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace st::cpu::HWY_NAMESPACE {
@@ -50,11 +50,11 @@ void load_rows(const RowSource& source, int64_t size, int64_t begin, int64_t cou
   for (int64_t r = count; r < whole; ++r) row[r] = row[count - 1];
 }
 
-// Both forms of a block: the scalars of `whole` rows, the elements of `count` rows.
+// The scalars of `whole` rows, the elements of `count` rows.
 void row_block(const RowMap& map, RowBlock& b, int64_t whole, int64_t count, int64_t width,
                void* const* out) {
   if (map.step) {
-    map.step_dot_rows(b, whole, width, b.dots + map.dot_count * kRowBlock);
+    map.step_dot_rows(b, whole, width, b.dots + map.products * kRowBlock);
     map.step(b, whole);
   }
   map.dot_rows(b, whole, width, b.dots);
@@ -62,54 +62,18 @@ void row_block(const RowMap& map, RowBlock& b, int64_t whole, int64_t count, int
   if (map.write_rows) map.write_rows(b, count, width, out);
 }
 
-template <class T>
-void panel_block(const RowMap& map, RowBlock& b, int64_t whole, int64_t count, int64_t width,
-                 void* const* out, double* panels) {
-  const int64_t size = width * kPanelRows;
-  const auto panel = [&](int i) { return panels + i * size; };  // the extra vector after the inputs
-  for (int i = 0; i < map.inputs; ++i) load_panel<T>(b.row[i], whole, width, panel(i));
-  const auto dots = [&](const Dot* dot, int dot_count, double* to) {
-    for (int i = 0; i < dot_count; ++i) {
-      dot_panels(panel(dot[i].a), panel(dot[i].b), whole, width, to + i * kRowBlock);
-    }
-  };
-  if (map.step) {
-    dots(map.step_dots.data(), map.step_dot_count, b.dots + map.dot_count * kRowBlock);
-    map.step(b, whole);
-  }
-  if (map.extra != Extra::none) {
-    extra_panel(map.extra, panel(0), panel(1), b.tau, whole, width, panel(map.inputs));
-  }
-  dots(map.dots.data(), map.dot_count, b.dots);
-  map.apply(b, whole);
-  for (int o = 0; o < map.out_count; ++o) {
-    if (!out[o]) continue;
-    Term terms[kMaxRows + 1];
-    int used = 0;
-    for (int i = 0; i <= map.inputs; ++i) {
-      if (map.outs[static_cast<size_t>(o)] >> i & 1) {
-        terms[used++] = {b.factors + factors_of(o) + i * kRowBlock, panel(i)};
-      }
-    }
-    double* to = panels + (kMaxRows + 1) * size;
-    combine_panels(terms, used, whole, width, to);
-    store_panel<T>(to, count, width, out[o]);
-  }
-}
-
 void run_rows(const RowMap& map, const HyperbolicRows& args, DType dtype, int64_t begin, int64_t end) {
   const Row d;
   const bool is_double = dtype == DType::float64;
   const int64_t size = is_double ? sizeof(double) : sizeof(float);
   RowBlock b;
-  HWY_ALIGN double panels[(kMaxRows + 2) * kPanelWidth * kPanelRows];
   std::fill(b.s, b.s + kRowBlock, 0.0);
   std::fill(b.g, b.g + kRowBlock, 0.0);
   std::fill(b.tau, b.tau + kRowBlock, 0.0);
   b.gap_floor = is_double ? gap_floor<double>() : gap_floor<float>();
   b.gap_limit = ball_gap(dtype);
   b.wants_c = args.numbers[0] != nullptr;
-  b.products = map.dot_count;
+  b.products = map.products;
   const bool one_c = args.c.offsets.is_one();
   if (one_c && begin < end) {
     const double c = *static_cast<const double*>(args.c.data);
@@ -118,8 +82,7 @@ void run_rows(const RowMap& map, const HyperbolicRows& args, DType dtype, int64_
   }
   // 4 KiB of each input: what a sweep has read stays in L1 for the next
   const int64_t some = 4096 / std::max<int64_t>(1, args.width * size) / kLanes * kLanes;
-  const bool narrow = args.width <= map.panel_width;
-  const int64_t block = std::clamp(some, kLanes, narrow ? kPanelRows : kRowBlock);
+  const int64_t block = std::clamp(some, kLanes, kRowBlock);
   for (int64_t at = begin; at < end; at += block) {
     const int64_t count = std::min(block, end - at), whole = (count + kLanes - 1) / kLanes * kLanes;
     if (!one_c) {
@@ -135,12 +98,7 @@ void run_rows(const RowMap& map, const HyperbolicRows& args, DType dtype, int64_
     for (size_t i = 0; i < kMaxOuts; ++i) {
       out[i] = args.out[i] ? static_cast<char*>(args.out[i]) + at * args.width * size : nullptr;
     }
-    if (narrow) {
-      is_double ? panel_block<double>(map, b, whole, count, args.width, out, panels)
-                : panel_block<float>(map, b, whole, count, args.width, out, panels);
-    } else {
-      row_block(map, b, whole, count, args.width, out);
-    }
+    row_block(map, b, whole, count, args.width, out);
     for (size_t i = 0; i < static_cast<size_t>(map.numbers); ++i) {
       if (!args.numbers[i]) continue;
       const double* from = b.numbers + i * kRowBlock;

@@ -9,6 +9,7 @@
 // clang-format off
 #include <hwy/foreach_target.h>  // compiles this file once for every target
 // clang-format on
+#include <cstring>
 #include <limits>
 
 #include "spiraltorch/backend/cpu/hyperbolic_rows-inl.h"
@@ -40,6 +41,10 @@ struct MomentRow {
   static constexpr std::array<Dot, 6> kDots = {{{0, 0}, {0, 1}, {1, 1}, {0, 2}, {1, 2}, {2, 2}}};
 };
 
+// Rows as narrow as this are written beside their arrays and copied a block at a time: a masked store to the
+// end of a row delays the loads from the start of the next row, which lie within its vector.
+constexpr int64_t kStagedWidth = 32;
+
 // What is known of kRowBlock rows between the sweeps.
 template <class Form, class T>
 struct StepBuffers {
@@ -50,6 +55,7 @@ struct StepBuffers {
   HWY_ALIGN double point[2 * kRowBlock];   // the new point = point . (w, W)
   HWY_ALIGN double moment[3 * kRowBlock];  // the new moment = moment . (w, g, m)
   HWY_ALIGN double v[kRowBlock];
+  HWY_ALIGN T staged_w[kRowBlock * kStagedWidth], staged_m[kRowBlock * kStagedWidth];
 };
 
 // What the first part of the scalars tells the second.
@@ -194,9 +200,12 @@ HWY_INLINE void path_products(const T* const* row, int64_t width, const Tail<T>&
   hn::Store(mixed, Row(), along);
 }
 
+// Row r of the arrays of a block of new points and moments.
 template <class Form, class T>
 HWY_INLINE void write_step(const StepBuffers<Form, T>& b, int64_t r, int64_t width, const Tail<T>& tail, T* w,
                            T* m) {
+  w += r * width;
+  if constexpr (Form::kInputs == 3) m += r * width;
   V e[3];
   const T* row[Form::kInputs];
   rows_at(b.block, r, row, std::make_index_sequence<Form::kInputs>());
@@ -252,10 +261,17 @@ void step_rows(const BallStepArgs& args, int64_t begin, int64_t end) {
       hn::Store(sums_of_rows(alongs), Row(), b.along + r);
       set_outputs<T>(o, k, b, r);
     }
+    const bool staged = width <= kStagedWidth;
+    T* const new_w = staged ? b.staged_w : w + at * width;
+    T* const new_m = staged || !m ? b.staged_m : m + at * width;
     for (int64_t r = 0; r < count; ++r) {
-      const int64_t row = (at + r) * width;
-      write_step<Form, T>(b, r, width, tail, w + row, m ? m + row : nullptr);
+      write_step<Form, T>(b, r, width, tail, new_w, new_m);
       if (v) v[at + r] = static_cast<T>(b.v[r]);
+    }
+    if (staged) {
+      const size_t bytes = static_cast<size_t>(count * width) * sizeof(T);
+      std::memcpy(w + at * width, new_w, bytes);
+      if (m) std::memcpy(m + at * width, new_m, bytes);
     }
   }
 }

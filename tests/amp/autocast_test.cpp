@@ -25,6 +25,7 @@
 #include "spiraltorch/ops/loss.h"
 #include "spiraltorch/ops/matmul.h"
 #include "spiraltorch/ops/random.h"
+#include "spiraltorch/ops/recurrent.h"
 #include "spiraltorch/ops/reduce.h"
 #include "spiraltorch/ops/shape.h"
 #include "spiraltorch/ops/softmax.h"
@@ -202,6 +203,49 @@ TEST_F(Autocast, TheLstmMultiplies16Bits) {
     sum(y).backward();
     for (const Tensor& p : lstm.parameters()) EXPECT_EQ(p.grad().dtype(), DType::float32);
     EXPECT_EQ(lstm(x).dtype(), DType::float32);
+  }
+}
+
+// Large steps are multiplied by oneDNN, small ones by our own loops: they must not differ but where a sum
+// lies between two numbers of 16 bits. Both directions, with and without a state before and a gradient
+// behind.
+TEST_F(Autocast, TheLstmsStepsMayBeLargeOrSmall) {
+  manual_seed(6);
+  const int64_t steps = 5, batch = 36, hidden = 40, small = 4;
+  const Tensor weight_ih = randn({4 * hidden, 8}) * 0.3, weight_hh = randn({4 * hidden, hidden}) * 0.2;
+  for (const bool reverse : {false, true}) {
+    for (const bool attached : {false, true}) {
+      const Tensor x = randn({steps, batch, 8}), h0 = randn({batch, hidden}), c0 = randn({batch, hidden}),
+                   dy = randn({steps, batch, hidden}), dh = randn({batch, hidden});
+      // Outputs and the gradients of x, h0 and c0 of these rows.
+      const auto run = [&](int64_t first, int64_t count) {
+        const AutocastGuard guard;
+        const auto rows = [&](const Tensor& t, int dim) {
+          const Tensor part = narrow(t, dim, first, count).clone();
+          return part.requires_grad_();
+        };
+        const Tensor xs = rows(x, 1), hs = rows(h0, 0), cs = rows(c0, 0);
+        const LstmResult r = lstm(xs, attached ? hs : Tensor(), attached ? cs : Tensor(), weight_ih,
+                                  weight_hh, {}, {}, {.reverse = reverse});
+        Tensor loss = sum(r.output.to(DType::float32) * narrow(dy, 1, first, count));
+        if (attached) loss = loss + sum(r.h.to(DType::float32) * narrow(dh, 0, first, count));
+        loss.backward();
+        std::vector<Tensor> all{r.output.detach().to(DType::float32), xs.grad()};
+        if (attached) all.insert(all.end(), {unsqueeze(hs.grad(), 0), unsqueeze(cs.grad(), 0)});
+        return all;
+      };
+      const std::vector<Tensor> large = run(0, batch);
+      std::vector<std::vector<Tensor>> pieces(large.size());
+      for (int64_t at = 0; at < batch; at += small) {
+        const std::vector<Tensor> part = run(at, small);
+        for (size_t i = 0; i < part.size(); ++i) pieces[i].push_back(part[i]);
+      }
+      for (size_t i = 0; i < large.size(); ++i) {
+        const Tensor off = abs(large[i] - cat(pieces[i], 1));
+        EXPECT_LT(mean(off).item<double>(), 1e-3 * mean(abs(large[i])).item<double>()) << i << reverse;
+        EXPECT_LT(off.max().item<double>(), 0.02 * abs(large[i]).max().item<double>()) << i << reverse;
+      }
+    }
   }
 }
 

@@ -1,7 +1,7 @@
-// LSTM. A step multiplies all rows of h by panels of weights: a panel is the four gates of as many hidden
-// units as a vector has lanes, so that the sums of a unit's gates come out side by side and go through their
-// functions while they are in the first cache. Backward multiplies the gates' gradients by panels of four
-// vectors of units, which are then the units whose gates come next.
+// LSTM. A step multiplies all rows of h by weights in panels by gate (lstm_product-inl.h): the sums of a
+// unit's gates come out side by side and go through their functions while they are in the first cache.
+// Backward multiplies the gates' gradients by panels by unit, which are then the units whose gates come next.
+// Products of 16 bits are oneDNN's, a step at once, where they are large enough: it has the instructions.
 #include "spiraltorch/backend/cpu/lstm.h"
 
 #include "spiraltorch/backend/cpu/simd/targets.h"
@@ -11,13 +11,14 @@
 #include <hwy/highway.h>
 
 #include <algorithm>
-#include <memory>
+#include <cstring>
 #include <type_traits>
 
+#include "spiraltorch/backend/cpu/lstm_product-inl.h"
+#include "spiraltorch/backend/cpu/onednn/matmul.h"
 #include "spiraltorch/backend/cpu/scratch.h"
 #include "spiraltorch/backend/cpu/simd/math-inl.h"
 #include "spiraltorch/backend/cpu/simd/part-inl.h"
-#include "spiraltorch/backend/storage.h"
 #include "spiraltorch/core/parallel.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -30,77 +31,9 @@ using simd::HWY_NAMESPACE::Sigmoid;
 using simd::HWY_NAMESPACE::StorePart;
 using simd::HWY_NAMESPACE::Tanh;
 
-constexpr int kVectors = 4;  // of a panel: the gates, or neighbouring units
-// Rows that are multiplied at once: their sums are 24 of the 32 registers, or 12 of 16.
-constexpr int kRows = HWY_TARGET <= HWY_AVX3 || HWY_ARCH_ARM_A64 ? 6 : 3;
-constexpr int64_t kRowTile = 24;           // rows of one unit of work, at most
-constexpr int64_t kChunkBytes = 16 << 10;  // of a panel: it stays in the first cache for all rows of a unit
-constexpr int64_t kGrain = 1 << 18;        // multiplications that are worth another thread
-
-template <class T>
-constexpr int64_t kLanes = static_cast<int64_t>(hn::MaxLanes(hn::ScalableTag<T>()));
-template <class T>
-constexpr int64_t kWidth = kVectors* kLanes<T>;
-
-// Weights as panels: `depth` rows of kWidth, the next panel behind them.
-template <class T>
-struct Panels {
-  std::shared_ptr<Scratch<T>> memory;
-  int64_t depth;
-  const T* panel(int64_t i) const { return memory->data() + i * depth * kWidth<T>; }
-};
-
-// sums (R, kWidth) = or += a (R, depth) panel (depth, kWidth)
-template <int R, class T>
-void multiply(const T* HWY_RESTRICT a, int64_t a_row, const T* HWY_RESTRICT panel, int64_t depth, bool first,
-              T* HWY_RESTRICT sums) {
-  const hn::ScalableTag<T> d;
-  using V = hn::Vec<decltype(d)>;
-  V sum[R][kVectors];
-#pragma GCC unroll 8
-  for (int r = 0; r < R; ++r) {
-#pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v)
-      sum[r][v] = first ? hn::Zero(d) : hn::Load(d, sums + r * kWidth<T> + v * kLanes<T>);
-  }
-  for (int64_t k = 0; k < depth; ++k, panel += kWidth<T>) {
-    V w[kVectors];
-#pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v) w[v] = hn::Load(d, panel + v * kLanes<T>);
-#pragma GCC unroll 8
-    for (int r = 0; r < R; ++r) {
-      const V left = hn::Set(d, a[r * a_row + k]);
-#pragma GCC unroll 4
-      for (int v = 0; v < kVectors; ++v) sum[r][v] = hn::MulAdd(left, w[v], sum[r][v]);
-    }
-  }
-#pragma GCC unroll 8
-  for (int r = 0; r < R; ++r) {
-#pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v) hn::Store(sum[r][v], d, sums + r * kWidth<T> + v * kLanes<T>);
-  }
-}
-
-template <int R, class T>
-void multiply_rows(int64_t rows, const T* a, int64_t a_row, const T* panel, int64_t depth, bool first,
-                   T* sums) {
-  if (rows == R) return multiply<R>(a, a_row, panel, depth, first, sums);
-  if constexpr (R > 1) multiply_rows<R - 1>(rows, a, a_row, panel, depth, first, sums);
-}
-
-// sums (rows, kWidth) = a (rows, depth) panel, a chunk of the panel after the other.
-template <class T>
-void product(const T* a, int64_t a_row, int64_t rows, const T* panel, int64_t depth, T* sums) {
-  constexpr int64_t kChunk = kChunkBytes / (kWidth<T> * static_cast<int64_t>(sizeof(T)));
-  const int64_t blocks = (rows + kRows - 1) / kRows;
-  for (int64_t k = 0; k < depth; k += kChunk) {
-    for (int64_t i = 0; i < blocks; ++i) {
-      const int64_t row = rows * i / blocks, count = rows * (i + 1) / blocks - row;
-      multiply_rows<kRows>(count, a + row * a_row + k, a_row, panel + k * kWidth<T>,
-                           std::min(kChunk, depth - k), k == 0, sums + row * kWidth<T>);
-    }
-  }
-}
+constexpr int64_t kRowTile = 24;     // rows of one unit of work, at most
+constexpr int64_t kGrain = 1 << 18;  // multiplications that are worth another thread
+constexpr int64_t kCellWork = 64;    // multiplications that take as long as a gate's function
 
 // What of h, c and their gradients one step has: rows that may have gaps between them.
 template <class T>
@@ -142,6 +75,17 @@ struct Plan {
             hidden, (hidden + panel_units - 1) / panel_units,
             tiles,  (batch / tiles + 1) * kWidth<T> * depth};
   }
+  Plan of_one_step() const {
+    Plan one = *this;
+    one.steps = 1;
+    return one;
+  }
+  // One step without its product.
+  Plan of_cells() const {
+    Plan cells = of_one_step();
+    cells.work = (batch / tiles + 1) * kCellWork * (4 * hidden / panels + 1);
+    return cells;
+  }
   int64_t begin(int64_t tile) const { return batch * tile / tiles; }
   int64_t rows(int64_t tile) const { return begin(tile + 1) - begin(tile); }
 
@@ -180,72 +124,55 @@ HWY_INLINE hn::Vec<D> rounded(D d, hn::Vec<D> x, bool narrow) {
   return x;
 }
 
-// --- forward
+// A step's product of numbers of 16 bits, x of which are kept as float32: y (batch, n) = or += x (batch, k)
+// w^T. False for other weights, and where oneDNN would not gain.
+class NarrowProduct {
+ public:
+  NarrowProduct(In w, int64_t batch, int64_t y_row, bool add) : batch_(batch), depth_((*w.sizes)[1]) {
+    constexpr int64_t kSmallest = 48 * 48 * 48;  // below it our own loops are done before oneDNN has begun
+    if (w.dtype != DType::bfloat16 || batch * numel_of(*w.sizes) < kSmallest) return;
+    const Dims x_sizes{batch, depth_}, y_sizes{batch, (*w.sizes)[0]}, y_strides{y_row, 1};
+    const Strides x_strides = contiguous_strides(x_sizes);
+    multiply_ = onednn::repeated_linear({nullptr, w.dtype, &x_sizes, &x_strides, nullptr}, w,
+                                        {nullptr, DType::float32, &y_sizes, &y_strides}, add);
+  }
+  explicit operator bool() const { return multiply_ != nullptr; }
 
-// Panel p: for each k the weights from h_k to gates i, f, g, o of units p kLanes...
-template <class T, class W>
-Panels<T> pack_by_gate(In w, int64_t hidden) {
-  constexpr int64_t L = kLanes<T>;
-  const int64_t panels = (hidden + L - 1) / L;
-  const Panels<T> packed{std::make_shared<Scratch<T>>(panels * hidden * kWidth<T>), hidden};
-  T* const to = packed.memory->data();
-  const W* const from = w.as<W>();
-  parallel_for(panels, std::max<int64_t>(1, 65536 / (hidden * kWidth<T>)), [&](int64_t begin, int64_t end) {
-    for (int64_t p = begin; p < end; ++p) {
-      T* const panel = to + p * hidden * kWidth<T>;
-      for (int64_t gate = 0; gate < 4; ++gate) {
-        for (int64_t j = 0; j < L; ++j) {
-          const int64_t unit = p * L + j;
-          T* column = panel + gate * L + j;
-          const W* row = from + (gate * hidden + unit) * hidden;
-          for (int64_t k = 0; k < hidden; ++k)
-            column[k * kWidth<T>] = unit < hidden ? static_cast<T>(row[k]) : T(0);
+  void operator()(Rows<float> x, float* y) const {
+    const Scratch<uint16_t> narrow(batch_ * depth_);
+    parallel_for(batch_, std::max<int64_t>(1, kGrain / depth_), [&](int64_t begin, int64_t end) {
+      for (int64_t r = begin; r < end; ++r) {
+        const float* const from = x.at(r, 0);
+        uint16_t* const to = narrow.data() + r * depth_;
+        for (int64_t k = 0; k < depth_; ++k) {
+          uint32_t bits;
+          std::memcpy(&bits, from + k, sizeof(bits));
+          to[k] = static_cast<uint16_t>(bits >> 16);
         }
       }
-    }
-  });
-  return packed;
-}
-
-template <class T>
-Panels<T> pack_by_gate(In w, int64_t hidden) {
-  if constexpr (std::is_same_v<T, float>) {
-    if (w.dtype == DType::bfloat16) return pack_by_gate<T, bfloat16>(w, hidden);
+    });
+    multiply_(narrow.data(), y);
   }
-  return pack_by_gate<T, T>(w, hidden);
-}
 
-// The packed form is kept with the weights until they are written to.
-template <class T>
-struct KeptPanels {
-  const void* data;
-  int64_t hidden;
-  Panels<T> panels;
+ private:
+  int64_t batch_, depth_;
+  onednn::RepeatedLinear multiply_;
 };
 
-template <class T>
-Panels<T> panels_by_gate(In w, int64_t hidden) {
-  constexpr uint64_t kKind = uint64_t{5} << 56 | uint64_t{sizeof(T)} << 8 | kLanes<T>;
-  if (!w.owner || w.owner->is_external()) return pack_by_gate<T>(w, hidden);
-  const uint64_t version = w.owner->version();
-  const auto found = std::static_pointer_cast<const KeptPanels<T>>(w.owner->derived(kKind));
-  if (found && found->data == w.data && found->hidden == hidden) return found->panels;
-  Panels<T> panels = pack_by_gate<T>(w, hidden);
-  w.owner->set_derived(kKind, version,
-                       std::make_shared<const KeptPanels<T>>(KeptPanels<T>{w.data, hidden, panels}));
-  return panels;
-}
+// --- forward
 
-// One step of the units of a panel, given the products with the last h.
+// One step of the units of a panel, given the products with the last h where the gates do not hold them yet.
 template <class T>
 void cells(const T* products, int64_t rows, int64_t row, int64_t unit, int64_t hidden, bool keep, bool narrow,
            Rows<T> gates, Rows<T> c_last, Rows<T> c, Rows<T> h) {
   const hn::ScalableTag<T> d;
   const int64_t count = hidden - unit;
-  for (int64_t r = row; r < row + rows; ++r, products += kWidth<T>) {
+  for (int64_t r = row; r < row + rows; ++r) {
     T* const g = gates.at(r, unit);
+    const T* const product = products ? products + (r - row) * kWidth<T> : nullptr;
     const auto sum = [&](int64_t gate) HWY_ATTR {
-      return hn::Add(hn::Load(d, products + gate * kLanes<T>), LoadPart(d, g + gate * hidden, count, T(0)));
+      const auto direct = LoadPart(d, g + gate * hidden, count, T(0));
+      return product ? hn::Add(hn::Load(d, product + gate * kLanes<T>), direct) : direct;
     };
     const auto in = Sigmoid(d, sum(0)), forget = Sigmoid(d, sum(1)), value = Tanh(d, sum(2)),
                out = Sigmoid(d, sum(3));
@@ -262,57 +189,62 @@ void cells(const T* products, int64_t rows, int64_t row, int64_t unit, int64_t h
 }
 
 template <class T>
-void forward(In weight, In h0, In c0, bool reverse, Out gates_out, Out c_out, Out h_out) {
-  const int64_t steps = (*gates_out.sizes)[0], batch = (*gates_out.sizes)[1], hidden = (*weight.sizes)[1];
-  const bool keep = (*c_out.sizes)[0] == steps, narrow = weight.dtype == DType::bfloat16;
-  const Panels<T> panels = panels_by_gate<T>(weight, hidden);
-  const Plan plan = Plan::make<T>(steps, batch, hidden, kLanes<T>, hidden);
-  const Series<T> gates(gates_out), c(c_out), h(h_out);
-  const Rows<T> h_first = Series<T>(h0).at(0), c_first = Series<T>(c0).at(0);
-  plan.each([&](int64_t s, int64_t p, int64_t tile) {
-    HWY_ALIGN T products[kRowTile * kWidth<T>];
-    const int64_t t = reverse ? steps - 1 - s : s, before = reverse ? t + 1 : t - 1;
-    const Rows<T> h_last = s == 0 ? h_first : h.at(before), c_last = s == 0 ? c_first : c.at(before);
-    const int64_t row = plan.begin(tile), rows = plan.rows(tile);
-    if (h_last.data) {
-      product<T>(h_last.at(row, 0), h_last.stride, rows, panels.panel(p), hidden, products);
-    } else {
-      std::fill(products, products + rows * kWidth<T>, T(0));
+struct Forward {
+  Plan plan;
+  bool reverse, keep, narrow;
+  Series<T> gates, c, h;
+  Rows<T> h_first, c_first;
+
+  int64_t now(int64_t step) const { return reverse ? plan.steps - 1 - step : step; }
+  Rows<T> last(const Series<T>& series, Rows<T> first, int64_t step) const {
+    return step == 0 ? first : series.at(now(step - 1));
+  }
+  Rows<T> h_last(int64_t step) const { return last(h, h_first, step); }
+
+  void cells_of(int64_t step, int64_t panel, int64_t tile, const T* products) const {
+    const int64_t t = now(step);
+    cells(products, plan.rows(tile), plan.begin(tile), panel * kLanes<T>, plan.hidden, keep, narrow,
+          gates.at(t), last(c, c_first, step), c.at(t), h.at(t));
+  }
+
+  void run(const Panels<T>& panels) const {
+    plan.each([&](int64_t step, int64_t p, int64_t tile) {
+      const Rows<T> from = h_last(step);
+      if (!from.data) return cells_of(step, p, tile, nullptr);
+      HWY_ALIGN T products[kRowTile * kWidth<T>];
+      product<T>(from.at(plan.begin(tile), 0), from.stride, plan.rows(tile), panels.panel(p), plan.hidden,
+                 products);
+      cells_of(step, p, tile, products);
+    });
+  }
+  void run(const NarrowProduct& add_product) const {
+    for (int64_t step = 0; step < plan.steps; ++step) {
+      if (const Rows<T> from = h_last(step); from.data) add_product(from, gates.at(now(step)).data);
+      plan.of_cells().each([&](int64_t, int64_t p, int64_t tile) { cells_of(step, p, tile, nullptr); });
     }
-    cells(products, rows, row, p * kLanes<T>, hidden, keep, narrow, gates.at(t), c_last, c.at(t), h.at(t));
-  });
+  }
+};
+
+template <class T>
+void forward(In weight, In h0, In c0, bool reverse, Out gates, Out c, Out h) {
+  const int64_t steps = (*gates.sizes)[0], batch = (*gates.sizes)[1], hidden = (*weight.sizes)[1];
+  const Forward<T> pass{.plan = Plan::make<T>(steps, batch, hidden, kLanes<T>, hidden),
+                        .reverse = reverse,
+                        .keep = (*c.sizes)[0] == steps,
+                        .narrow = weight.dtype == DType::bfloat16,
+                        .gates = Series<T>(gates),
+                        .c = Series<T>(c),
+                        .h = Series<T>(h),
+                        .h_first = Series<T>(h0).at(0),
+                        .c_first = Series<T>(c0).at(0)};
+  if constexpr (std::is_same_v<T, float>) {
+    if (const NarrowProduct by_onednn(weight, batch, pass.gates.row, true); by_onednn)
+      return pass.run(by_onednn);
+  }
+  pass.run(panels_by_gate<T>(weight, hidden));
 }
 
 // --- backward
-
-// Panel p: for each gate's row of weights those to units p kWidth...
-template <class T, class W>
-Panels<T> pack_by_unit(In w, int64_t hidden) {
-  const int64_t panels = (hidden + kWidth<T> - 1) / kWidth<T>, depth = 4 * hidden;
-  const Panels<T> packed{std::make_shared<Scratch<T>>(panels * depth * kWidth<T>), depth};
-  T* const to = packed.memory->data();
-  const W* const from = w.as<W>();
-  parallel_for(panels, std::max<int64_t>(1, 131072 / (depth * kWidth<T>)), [&](int64_t begin, int64_t end) {
-    for (int64_t p = begin; p < end; ++p) {
-      const int64_t unit = p * kWidth<T>, count = std::min(kWidth<T>, hidden - unit);
-      for (int64_t k = 0; k < depth; ++k) {
-        T* const row = to + (p * depth + k) * kWidth<T>;
-        std::transform(from + k * hidden + unit, from + k * hidden + unit + count, row,
-                       [](W x) { return static_cast<T>(x); });
-        std::fill(row + count, row + kWidth<T>, T(0));
-      }
-    }
-  });
-  return packed;
-}
-
-template <class T>
-Panels<T> pack_by_unit(In w, int64_t hidden) {
-  if constexpr (std::is_same_v<T, float>) {
-    if (w.dtype == DType::bfloat16) return pack_by_unit<T, bfloat16>(w, hidden);
-  }
-  return pack_by_unit<T, T>(w, hidden);
-}
 
 // What a step of backward reads and writes; narrow: dsums are numbers of 16 bits.
 template <class T>
@@ -321,20 +253,21 @@ struct Step {
   Rows<T> gates, c, c_last, dh, dsums, dc;
 };
 
-// One step of one vector of units: `dh_next` (rows, kWidth) is what the next step passes to h.
+// One step of one vector of units: `dh_next`, rows `dh_row` apart, is what the next step passes to h; null:
+// nothing.
 template <class T>
-void cell_gradients(const Step<T>& s, const T* dh_next, int64_t rows, int64_t row, int64_t unit,
-                    int64_t hidden, T* dbias) {
+void cell_gradients(const Step<T>& s, const T* dh_next, int64_t dh_row, int64_t rows, int64_t row,
+                    int64_t unit, int64_t hidden, T* dbias) {
   const hn::ScalableTag<T> d;
   const int64_t count = hidden - unit;
   const auto one = hn::Set(d, T(1));
   const auto part = [&](const T* p) HWY_ATTR { return LoadPart(d, p, count, T(0)); };
   auto total_i = hn::Zero(d), total_f = total_i, total_g = total_i, total_o = total_i;
-  for (int64_t r = row; r < row + rows; ++r, dh_next += kWidth<T>) {
+  for (int64_t r = row; r < row + rows; ++r) {
     const T* const gates = s.gates.at(r, unit);
     const auto in = part(gates), forget = part(gates + hidden), value = part(gates + 2 * hidden),
                out = part(gates + 3 * hidden);
-    auto dh = hn::Load(d, dh_next);
+    auto dh = dh_next ? part(dh_next + (r - row) * dh_row) : hn::Zero(d);
     if (s.dh.data) dh = hn::Add(dh, part(s.dh.at(r, unit)));
     const auto bent = Tanh(d, part(s.c.at(r, unit)));
     const auto dout = hn::Mul(dh, bent);
@@ -361,65 +294,112 @@ void cell_gradients(const Step<T>& s, const T* dh_next, int64_t rows, int64_t ro
   add(dbias + 3 * hidden + unit, total_o);
 }
 
-// dst (rows, kWidth), in the columns that there are, to or from a matrix.
 template <class T>
-void copy_rows(const T* from, int64_t from_row, int64_t rows, int64_t count, T* to, int64_t to_row) {
-  for (int64_t r = 0; r < rows; ++r) std::copy_n(from + r * from_row, count, to + r * to_row);
+void copy_rows(Rows<T> from, int64_t rows, int64_t width, Rows<T> to) {
+  for (int64_t r = 0; r < rows; ++r) std::copy_n(from.at(r, 0), width, to.at(r, 0));
 }
 
+// Steps are counted from the last one back.
 template <class T>
-void backward(In weight, In c0, In gates_in, In c_in, In dh_in, In dh_n, In dc_n, bool reverse, Out dsums_out,
-              Out dh0, Out dc0, Out dbias) {
-  const int64_t steps = (*gates_in.sizes)[0], batch = (*gates_in.sizes)[1], hidden = (*weight.sizes)[1];
-  const bool narrow = weight.dtype == DType::bfloat16;
-  const Panels<T> panels = pack_by_unit<T>(weight, hidden);
-  const Plan plan = Plan::make<T>(steps, batch, hidden, kWidth<T>, 4 * hidden);
-  const Series<T> gates(gates_in), c(c_in), dh(dh_in), dsums(dsums_out);
-  const Rows<T> first_c = Series<T>(c0).at(0), last_dh = Series<T>(dh_n).at(0), dc = Series<T>(dc0).at(0);
-  if (dc_n.defined()) {
-    const Rows<T> from = Series<T>(dc_n).at(0);
-    copy_rows(from.data, from.stride, batch, hidden, dc.data, dc.stride);
-  } else {
-    std::fill(dc.data, dc.data + batch * hidden, T(0));
-  }
-  const Scratch<T> sums(plan.tiles * 4 * hidden);  // of the biases, for each tile of rows
-  std::fill(sums.data(), sums.data() + plan.tiles * 4 * hidden, T(0));
+struct Backward {
+  Plan plan;
+  bool reverse, narrow;
+  Series<T> gates, c, dh, dsums;
+  Rows<T> c_first, dh_n, dc, dh0;
+  T* dbias;  // a row a tile
 
-  plan.each([&](int64_t back, int64_t p, int64_t tile) {
-    HWY_ALIGN T dh_next[kRowTile * kWidth<T>];
-    const int64_t s = steps - 1 - back, t = reverse ? back : s, before = reverse ? t + 1 : t - 1;
-    const Step<T> step{narrow,   gates.at(t), c.at(t), s > 0 ? c.at(before) : first_c,
-                       dh.at(t), dsums.at(t), dc};
-    const int64_t row = plan.begin(tile), rows = plan.rows(tile), first = p * kWidth<T>;
-    if (back > 0) {
-      const Rows<T> next = dsums.at(reverse ? t - 1 : t + 1);
-      product<T>(next.at(row, 0), next.stride, rows, panels.panel(p), 4 * hidden, dh_next);
-    } else {
-      std::fill(dh_next, dh_next + rows * kWidth<T>, T(0));
-      if (last_dh.data)
-        copy_rows(last_dh.at(row, first), last_dh.stride, rows, std::min(kWidth<T>, hidden - first), dh_next,
-                  kWidth<T>);
+  int64_t now(int64_t step) const { return reverse ? step : plan.steps - 1 - step; }
+  T* bias_of(int64_t tile) const { return dbias + tile * 4 * plan.hidden; }
+
+  // `dh_next`, rows `dh_row` apart, is what the step before passed to the h of these rows and units.
+  void cells_of(int64_t step, int64_t panel, int64_t tile, const T* dh_next, int64_t dh_row) const {
+    const int64_t t = now(step), first = panel * kWidth<T>, end = std::min(first + kWidth<T>, plan.hidden);
+    const Rows<T> c_last = step + 1 < plan.steps ? c.at(now(step + 1)) : c_first;
+    const Step<T> of_t{narrow, gates.at(t), c.at(t), c_last, dh.at(t), dsums.at(t), dc};
+    for (int64_t unit = first; unit < end; unit += kLanes<T>) {
+      cell_gradients(of_t, dh_next ? dh_next + (unit - first) : nullptr, dh_row, plan.rows(tile),
+                     plan.begin(tile), unit, plan.hidden, bias_of(tile));
     }
-    for (int64_t unit = first; unit < std::min(first + kWidth<T>, hidden); unit += kLanes<T>)
-      cell_gradients(step, dh_next + (unit - first), rows, row, unit, hidden,
-                     sums.data() + tile * 4 * hidden);
-  });
-  if (dh0.defined()) {
-    const Rows<T> to = Series<T>(dh0).at(0), next = dsums.at(reverse ? steps - 1 : 0);
-    Plan last = plan;
-    last.steps = 1;
-    last.each([&](int64_t, int64_t p, int64_t tile) {
+  }
+  // The same for dh_next as a whole matrix, or nothing.
+  void cells_of(int64_t step, int64_t panel, int64_t tile, Rows<T> next) const {
+    cells_of(step, panel, tile, next.data ? next.at(plan.begin(tile), panel * kWidth<T>) : nullptr,
+             next.stride);
+  }
+
+  void run(const Panels<T>& panels) const {
+    const auto multiply = [&](int64_t step, int64_t p, int64_t tile, T* result) {
+      const Rows<T> from = dsums.at(now(step));
+      product<T>(from.at(plan.begin(tile), 0), from.stride, plan.rows(tile), panels.panel(p), 4 * plan.hidden,
+                 result);
+    };
+    plan.each([&](int64_t step, int64_t p, int64_t tile) {
+      if (step == 0) return cells_of(step, p, tile, dh_n);
+      HWY_ALIGN T dh_next[kRowTile * kWidth<T>];
+      multiply(step - 1, p, tile, dh_next);
+      cells_of(step, p, tile, dh_next, kWidth<T>);
+    });
+    if (!dh0.data) return;
+    plan.of_one_step().each([&](int64_t, int64_t p, int64_t tile) {
       HWY_ALIGN T result[kRowTile * kWidth<T>];
-      const int64_t row = plan.begin(tile), rows = plan.rows(tile), first = p * kWidth<T>;
-      product<T>(next.at(row, 0), next.stride, rows, panels.panel(p), 4 * hidden, result);
-      copy_rows(result, kWidth<T>, rows, std::min(kWidth<T>, hidden - first), to.at(row, first), to.stride);
+      multiply(plan.steps - 1, p, tile, result);
+      const int64_t first = p * kWidth<T>;
+      copy_rows<T>({result, kWidth<T>}, plan.rows(tile), std::min(kWidth<T>, plan.hidden - first),
+                   {dh0.at(plan.begin(tile), first), dh0.stride});
     });
   }
+  void run(const NarrowProduct& product) const {
+    const Scratch<T> memory(plan.batch * plan.hidden);
+    const Rows<T> dh_next{memory.data(), plan.hidden};
+    for (int64_t step = 0; step < plan.steps; ++step) {
+      if (step > 0) product(dsums.at(now(step - 1)), dh_next.data);
+      plan.of_cells().each(
+          [&](int64_t, int64_t p, int64_t tile) { cells_of(step, p, tile, step > 0 ? dh_next : dh_n); });
+    }
+    if (!dh0.data) return;
+    product(dsums.at(now(plan.steps - 1)), dh_next.data);
+    copy_rows(dh_next, plan.batch, plan.hidden, dh0);
+  }
+};
+
+template <class T>
+void backward(In weight, In c0, In gates, In c, In dh, In dh_n, In dc_n, bool reverse, Out dsums, Out dh0,
+              Out dc0, Out dbias) {
+  const int64_t steps = (*gates.sizes)[0], batch = (*gates.sizes)[1], hidden = (*weight.sizes)[1];
+  const Plan plan = Plan::make<T>(steps, batch, hidden, kWidth<T>, 4 * hidden);
+  const Scratch<T> bias_sums(plan.tiles * 4 * hidden);
+  std::fill(bias_sums.data(), bias_sums.data() + plan.tiles * 4 * hidden, T(0));
+  const Backward<T> pass{.plan = plan,
+                         .reverse = reverse,
+                         .narrow = weight.dtype == DType::bfloat16,
+                         .gates = Series<T>(gates),
+                         .c = Series<T>(c),
+                         .dh = Series<T>(dh),
+                         .dsums = Series<T>(dsums),
+                         .c_first = Series<T>(c0).at(0),
+                         .dh_n = Series<T>(dh_n).at(0),
+                         .dc = Series<T>(dc0).at(0),
+                         .dh0 = Series<T>(dh0).at(0),
+                         .dbias = bias_sums.data()};
+  if (dc_n.defined()) {
+    copy_rows(Series<T>(dc_n).at(0), batch, hidden, pass.dc);
+  } else {
+    for (int64_t r = 0; r < batch; ++r) std::fill_n(pass.dc.at(r, 0), hidden, T(0));
+  }
+  const auto run = [&] {
+    if constexpr (std::is_same_v<T, float>) {
+      const Dims sizes{hidden, 4 * hidden}, strides{1, hidden};
+      const In transposed{weight.data, weight.dtype, &sizes, &strides, nullptr};
+      if (const NarrowProduct by_onednn(transposed, batch, hidden, false); by_onednn)
+        return pass.run(by_onednn);
+    }
+    pass.run(pack_by_unit<T>(weight, hidden));
+  };
+  run();
   T* const total = dbias.as<T>();
   std::fill(total, total + 4 * hidden, T(0));
   for (int64_t tile = 0; tile < plan.tiles; ++tile) {
-    const T* const part = sums.data() + tile * 4 * hidden;
-    for (int64_t j = 0; j < 4 * hidden; ++j) total[j] += part[j];
+    for (int64_t j = 0; j < 4 * hidden; ++j) total[j] += pass.bias_of(tile)[j];
   }
 }
 

@@ -36,9 +36,15 @@ struct Product {
   bool valid() const { return !is_empty(a) && !is_empty(b) && !is_empty(y); }
 };
 
-dnnl::matmul::primitive_desc make(const Product& p, const memory::desc& b) {
-  if (is_empty(p.bias)) return describe_primitive<dnnl::matmul>(attributes(), p.a, b, p.y);
-  return describe_primitive<dnnl::matmul>(attributes(), p.a, b, p.bias, p.y);
+dnnl::matmul::primitive_desc make(const Product& p, const memory::desc& b, bool add = false) {
+  dnnl::primitive_attr attr = attributes();
+  if (add) {
+    dnnl::post_ops after;
+    after.append_sum();
+    attr.set_post_ops(after);
+  }
+  if (is_empty(p.bias)) return describe_primitive<dnnl::matmul>(attr, p.a, b, p.y);
+  return describe_primitive<dnnl::matmul>(attr, p.a, b, p.bias, p.y);
 }
 
 bool serves(const dnnl::matmul::primitive_desc& pd) { return pd && !is_reference(pd); }
@@ -58,6 +64,15 @@ void execute(const dnnl::matmul::primitive_desc& pd, const Product& p, const voi
 // w^T, (k, n), in the layout of oneDNN's choice.
 memory::desc any_layout(In w) {
   return memory::desc({(*w.sizes)[1], (*w.sizes)[0]}, data_type(w.dtype), memory::format_tag::any);
+}
+
+std::shared_ptr<Scratch<std::byte>> packed(const memory::desc& from_desc, const void* data,
+                                           const memory::desc& to_desc) {
+  auto bytes = std::make_shared<Scratch<std::byte>>(static_cast<int64_t>(to_desc.get_size()));
+  memory from = memory_of(from_desc, data), to = memory_of(to_desc, bytes->data());
+  dnnl::reorder(from, to).execute(stream(), from, to);
+  stream().wait();
+  return bytes;
 }
 
 // A weight in oneDNN's layout; without data it only says that the weight was met at this version.
@@ -108,10 +123,7 @@ std::shared_ptr<const PackedWeight> packed_weight(const Product& p, In w) {
     const auto pd = make(p, any_layout(w));
     if (!serves(pd)) return nullptr;
     view.desc = pd.weights_desc();
-    view.data = std::make_shared<Scratch<std::byte>>(static_cast<int64_t>(view.desc.get_size()));
-    memory from = memory_of(p.b, w.data), to = memory_of(view.desc, view.data->data());
-    dnnl::reorder(from, to).execute(stream(), from, to);
-    stream().wait();
+    view.data = packed(p.b, w.data, view.desc);
   }
   auto entry = std::make_shared<const PackedWeight>(std::move(view));
   w.owner->set_derived(kind, version, entry);
@@ -173,6 +185,18 @@ bool linear(In x, In w, In bias, Out y) {
   if (!serves(pd)) return false;
   execute(pd, p, x.data, w.data, bias.data, y.data);
   return true;
+}
+
+RepeatedLinear repeated_linear(In x, In w, Out y, bool add) {
+  if (!serves_types(x, {})) return {};
+  const Product p = product_of(x, w, {}, y);
+  if (!p.valid()) return {};
+  const auto pd = make(p, any_layout(w), add);
+  if (!serves(pd)) return {};
+  const auto weights = packed(p.b, w.data, pd.weights_desc());
+  return [p, pd, weights](const void* x_data, void* y_data) {
+    execute(pd, p, x_data, weights->data(), nullptr, y_data);
+  };
 }
 
 std::string linear_implementation(In x, In w, In bias, Out y, bool packed) {

@@ -1,6 +1,7 @@
 // Matrix products by oneDNN: float32, and bfloat16 where the processor has it.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "spiraltorch/backend/view.h"
@@ -18,6 +19,12 @@ bool matmul(In a, In b, Out y);
 /// training, which meets every version once, never (measured for 128 x 784 x 512: the plain layout costs 7 %
 /// more, packing 30 %). Weights of less than 64 x 64 and external memory are never packed.
 bool linear(In x, In w, In bias, Out y);
+
+/// y = x w^T, or y += x w^T, for one w and one shape again and again, as a recurrence has it: planned and
+/// packed once. Of x and y only types, sizes and strides count here; the function takes their data. Empty
+/// where linear would return false.
+using RepeatedLinear = std::function<void(const void* x, void* y)>;
+RepeatedLinear repeated_linear(In x, In w, Out y, bool add);
 
 /// The name of what oneDNN would run for linear, "brg:avx512_core" say, plain or packed; empty if nothing.
 /// For tests and reports.

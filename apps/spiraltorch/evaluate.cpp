@@ -4,10 +4,8 @@
 #include <algorithm>
 
 #include "apps/spiraltorch/command.h"
-#include "apps/spiraltorch/models.h"
-#include "apps/spiraltorch/run_folder.h"
 #include "apps/spiraltorch/task.h"
-#include "spiraltorch/core/parallel.h"
+#include "apps/spiraltorch/trained_run.h"
 
 namespace tool {
 namespace {
@@ -46,16 +44,10 @@ void print_classes(const Score& score, int64_t classes) {
 }  // namespace
 
 void evaluate(const EvaluateRequest& request) {
-  const RunFolder folder(request.run);
-  Config config = folder.load_config();
-  if (!request.data.empty()) config.data = request.data;
-  st::set_num_threads(std::max(config.threads, 1));
-  st::nn::Sequential model = load_model(config, folder.model_file());
-  const st::data::GreyImages test = load_data(config, st::data::Split::test);
-  check_fits(config, test);
-  const Score result = score(model, config, test);
+  TrainedRun run = open_run(request.run, request.data);
+  const Score result = score(run.model, run.config, run.test);
   fmt::print("test loss: {:.4f}\ntest accuracy: {:.2f} %\n", result.loss, 100 * result.accuracy);
-  print_classes(result, config.classes);
+  print_classes(result, run.config.classes);
 }
 
 }  // namespace tool

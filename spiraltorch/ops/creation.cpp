@@ -69,6 +69,8 @@ Tensor full_like(const Tensor& x, Scalar value) {
 }
 
 Tensor arange(Scalar end) { return arange(0, end); }
+Tensor arange(Scalar end, DType dtype) { return arange(0, end, 1, dtype); }
+Tensor arange(Scalar start, Scalar end, DType dtype) { return arange(start, end, 1, dtype); }
 Tensor arange(Scalar start, Scalar end, Scalar step) {
   return arange(start, end, step, range_dtype(start, end, step));
 }
@@ -101,6 +103,10 @@ Tensor arange(Scalar start, Scalar end, Scalar step, DType dtype) {
 
 Tensor linspace(double start, double end, int64_t steps, DType dtype) {
   check<ValueError>(steps >= 0, "linspace: the number of steps is {}, expected 0 or more", steps);
+  if (!is_floating(dtype)) {
+    start = std::trunc(start);
+    end = std::trunc(end);
+  }
   const Tensor y = empty_for("linspace", {steps}, dtype);
   if (steps == 1) return filled(y, start);
   kernels(y.device()).linspace(start, end, y.out());

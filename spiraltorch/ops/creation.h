@@ -20,9 +20,12 @@ Tensor ones_like(const Tensor& x);
 Tensor full_like(const Tensor& x, Scalar value);
 /// start, start + step, ... below end. int64 when all are integers, else float32.
 Tensor arange(Scalar end);
+Tensor arange(Scalar end, DType dtype);
 Tensor arange(Scalar start, Scalar end, Scalar step = 1);
+Tensor arange(Scalar start, Scalar end, DType dtype);
 Tensor arange(Scalar start, Scalar end, Scalar step, DType dtype);
-/// `steps` values from start to end, both included. Source: torch.linspace.
+/// `steps` values from start to end, both included; for an integer dtype both lose their fractions first.
+/// Source: torch.linspace.
 Tensor linspace(double start, double end, int64_t steps, DType dtype = DType::float32);
 
 /// A 1-dim tensor of the values. Doubles make float32 as in PyTorch; say DType::float64 to keep them.

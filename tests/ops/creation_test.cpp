@@ -45,6 +45,8 @@ TEST(Creation, Arange) {
             (Doubles{0.0, 0.1, 0.2, 0.30000000000000004, 0.4, 0.5, 0.6000000000000001, 0.7000000000000001,
                      0.8, 0.9}));
   EXPECT_EQ(arange(0, 5, 1.7, DType::int64).to_vector<int64_t>(), (Ints{0, 1, 2, 3, 4}));
+  EXPECT_EQ(arange(3, DType::float64).to_vector<double>(), (std::vector<double>{0, 1, 2}));
+  EXPECT_EQ(arange(1, 3, DType::float32).to_vector<float>(), (Floats{1, 2}));
   EXPECT_EQ(arange(3, 3).numel(), 0);
   const int64_t big = int64_t{1} << 60;
   EXPECT_EQ(arange(big, big + 3).to_vector<int64_t>(), (Ints{big, big + 1, big + 2}));
@@ -62,6 +64,7 @@ TEST(Creation, Linspace) {
   EXPECT_EQ(linspace(0, 1, 11, DType::float64).to_vector<double>(),
             (Doubles{0.0, 0.1, 0.2, 0.30000000000000004, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0}));
   EXPECT_EQ(linspace(3, 10, 5, DType::int64).to_vector<int64_t>(), (Ints{3, 4, 6, 8, 10}));
+  EXPECT_EQ(linspace(-3, 3.5, 6, DType::int64).to_vector<int64_t>(), (Ints{-3, -1, 0, 0, 1, 3}));
   EXPECT_EQ(linspace(10, 0, 4, DType::int32).to_vector<int64_t>(), (Ints{10, 6, 3, 0}));
   EXPECT_EQ(linspace(2, 7, 1).to_vector<float>(), (Floats{2}));
   EXPECT_EQ(linspace(2, 7, 0).numel(), 0);

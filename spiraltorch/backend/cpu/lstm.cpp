@@ -188,6 +188,7 @@ void cells(const T* products, int64_t rows, int64_t row, int64_t unit, int64_t h
   }
 }
 
+// Steps are counted in the order in which they are made.
 template <class T>
 struct Forward {
   Plan plan;

@@ -53,8 +53,8 @@ void Canvas::text(int64_t x, int64_t y, const std::string& text, Colour colour) 
   std::vector<Vertex> vertices(100 * (line.size() + 1));
   const int quads = stb_easy_font_print(0, 0, line.data(), nullptr, vertices.data(),
                                         static_cast<int>(vertices.size() * sizeof(Vertex)));
-  for (int i = 0; i < quads; ++i) {
-    const Vertex &from = vertices[static_cast<size_t>(4 * i)], &to = vertices[static_cast<size_t>(4 * i + 2)];
+  for (size_t i = 0; i < 4 * static_cast<size_t>(quads); i += 4) {
+    const Vertex &from = vertices[i], &to = vertices[i + 2];
     const auto left = static_cast<int64_t>(from.x), top = static_cast<int64_t>(from.y);
     rectangle(x + kDot * left, y + kDot * top, kDot * (static_cast<int64_t>(to.x) - left),
               kDot * (static_cast<int64_t>(to.y) - top), colour);

@@ -5,7 +5,6 @@
 
 #include <cerrno>
 #include <cmath>
-#include <cstring>
 #include <fstream>
 #include <iterator>
 #include <system_error>
@@ -40,7 +39,7 @@ void RunFolder::save_config(const Config& config) const {
 Config RunFolder::load_config() const {
   std::ifstream stream(config_file());
   check<IoError>(stream.good(), "cannot open {}: {}; a folder is expected that spiraltorch train made",
-                 config_file(), std::strerror(errno));
+                 config_file(), std::generic_category().message(errno));
   const std::string text{std::istreambuf_iterator<char>(stream), {}};
   check<IoError>(!stream.bad(), "cannot read {}", config_file());
   return parse_config(config_file(), text);
@@ -60,7 +59,8 @@ void RunFolder::append_metrics(const EpochMetrics& m) const {
   add("images_per_second", m.images_per_second);
   std::ofstream stream(metrics_file(), std::ios::app);
   stream << line << "}\n";
-  check<IoError>(stream.flush().good(), "train: cannot write {}: {}", metrics_file(), std::strerror(errno));
+  check<IoError>(stream.flush().good(), "train: cannot write {}: {}", metrics_file(),
+                 std::generic_category().message(errno));
 }
 
 int64_t file_size(const std::string& path) {

@@ -1,6 +1,8 @@
 // One step of training, and what of it is saved.
 #include "apps/spiraltorch/trainer.h"
 
+#include <fmt/format.h>
+
 #include <cmath>
 #include <utility>
 
@@ -55,8 +57,8 @@ void for_each_field(P& p, const F& f) {
 
 // One part of a state dict under a prefix of its own, with its metadata.
 void put(st::StateDict& all, const std::string& prefix, const st::StateDict& part) {
-  for (const auto& [name, value] : part) all.insert(prefix + "." + name, value);
-  for (const auto& [name, text] : part.metadata) all.metadata[prefix + "." + name] = text;
+  for (const auto& [name, value] : part) all.insert(fmt::format("{}.{}", prefix, name), value);
+  for (const auto& [name, text] : part.metadata) all.metadata[fmt::format("{}.{}", prefix, name)] = text;
 }
 
 st::StateDict take(const st::StateDict& all, const std::string& prefix) {

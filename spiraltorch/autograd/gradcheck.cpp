@@ -35,7 +35,7 @@ std::string index_text(const Tensor& x, int64_t position) {
 // A leaf of its own with x's elements.
 Tensor leaf_like(const Tensor& x) {
   const NoGradGuard guard;
-  const Tensor leaf = x.detach().clone();
+  Tensor leaf = x.detach().clone();
   leaf.requires_grad_();
   return leaf;
 }
@@ -95,6 +95,7 @@ bool check_gradients(const char* op, const TensorFunction& f, const std::vector<
     const Tensor probe = leaf_like(inputs[checked[c]]);
     probes[checked[c]] = probe;
     std::vector<std::vector<double>> gradients;
+    gradients.reserve(analytic.size());
     for (const auto& of_output : analytic) {
       gradients.push_back(of_output[c].defined() ? of_output[c].to_vector<double>()
                                                  : std::vector<double>(static_cast<size_t>(probe.numel())));

@@ -45,7 +45,7 @@ class Accumulate final : public Node {
     if (grad_enabled()) return dy.clone();
     const bool unshared = dy.handle().use_count() == 1 && dy.storage().use_count() == 1;
     if (unshared && dy.strides() == leaf_->strides) return dy;
-    const Tensor grad = empty_like(Tensor(leaf_));
+    Tensor grad = empty_like(Tensor(leaf_));
     grad.copy_(dy);
     return grad;
   }

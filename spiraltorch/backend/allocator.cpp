@@ -97,8 +97,8 @@ class Cache {
  private:
   // A size class is m * 2^e with m in {4, 5, 6, 7}; each has its own list.
   std::vector<void*>& blocks_of(size_t bytes) {
-    const int octave = std::bit_width(bytes) - 1;
-    return blocks_[static_cast<size_t>(octave) * 4 + (bytes >> (octave - 2) & 3)];
+    const size_t octave = std::max<size_t>(static_cast<size_t>(std::bit_width(bytes)), 3) - 1;
+    return blocks_[octave * 4 + (bytes >> (octave - 2) & 3)];
   }
 
   std::mutex mutex_;
@@ -116,7 +116,7 @@ Cache& cache() {
 
 size_t size_class(size_t bytes) noexcept {
   if (bytes <= 4 * kAlignment) return std::max<size_t>((bytes + kAlignment - 1) / kAlignment, 1) * kAlignment;
-  const size_t step = std::bit_floor(bytes - 1) / 4;
+  const size_t step = std::max<size_t>(std::bit_floor(bytes - 1) / 4, kAlignment);
   return (bytes + step - 1) / step * step;
 }
 

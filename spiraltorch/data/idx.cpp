@@ -102,7 +102,7 @@ Tensor read_idx(const std::string& path) {
   check<IoError>(file_bytes >= header_bytes, "read_idx: {} has {} bytes, a header of {} dimensions has {}",
                  path, file_bytes, dims, header_bytes);
 
-  unsigned char sizes[4 * kMaxDims];
+  unsigned char sizes[4 * kMaxDims] = {};
   file.read(sizes, 4 * static_cast<size_t>(dims));
   Shape shape;
   uint64_t bytes = item_size(dtype);
@@ -119,7 +119,7 @@ Tensor read_idx(const std::string& path) {
                  "read_idx: {} has {} bytes after its header, {} of shape {} has {}", path,
                  file_bytes - header_bytes, dtype, shape, bytes);
 
-  const Tensor x = empty(shape, dtype);
+  Tensor x = empty(shape, dtype);
   auto* data = static_cast<unsigned char*>(x.out().data);
   file.read(data, bytes);
   if (const size_t item = item_size(dtype); item > 1) {

@@ -93,7 +93,7 @@ std::string npy_header(const Tensor& x) {
 Tensor parse_npy(const std::string& where, std::span<const std::byte> bytes) {
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   check<IoError>(text.size() >= 10 && text.starts_with(kMagic), "{}: no NumPy array", where);
-  const int version = text[6];
+  const int version = static_cast<unsigned char>(text[6]);
   check<IoError>(version >= 1 && version <= 3, "{}: version {} of the format is not known", where, version);
   const size_t begin = version == 1 ? 10 : 12;
   check<IoError>(text.size() >= begin, "{}: the header is cut off", where);

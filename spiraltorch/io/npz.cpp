@@ -1,6 +1,7 @@
 // The archive by libzip; what stands in it is npy.cpp's.
 #include "spiraltorch/io/npz.h"
 
+#include <fmt/format.h>
 #include <zip.h>
 
 #include <memory>
@@ -93,14 +94,14 @@ void save_npz(const std::string& path, const StateDict& state, const SaveNpzOpti
                                                  source.get(), ZIP_FL_ENC_UTF_8);
     check<IoError>(index >= 0, "save_npz: cannot write {}: \"{}\": {}", path, name,
                    zip_strerror(archive.get()));
-    source.release();
+    static_cast<void>(source.release());
     const auto entry = static_cast<zip_uint64_t>(index);
     zip_set_file_compression(archive.get(), entry, options.compressed ? ZIP_CM_DEFLATE : ZIP_CM_STORE, 0);
     zip_file_set_dostime(archive.get(), entry, 0, 1 << 5 | 1, 0);  // 1980: the same tensors, the same bytes
   }
   check<IoError>(zip_close(archive.get()) == 0, "save_npz: cannot write {}: {}", path,
                  zip_strerror(archive.get()));
-  archive.release();
+  static_cast<void>(archive.release());
 
   AtomicFile file("save_npz", path);
   if (state.empty()) {  // libzip makes no archive of nothing: the end record alone
@@ -129,7 +130,7 @@ StateDict load_npz(const std::string& path) {
   check<IoError>(source != nullptr, "load_npz: {}: {}", path, error.text());
   const Archive archive(zip_open_from_source(source.get(), ZIP_RDONLY, &error.error));
   check<IoError>(archive != nullptr, "load_npz: {}: {}", path, error.text());
-  source.release();
+  static_cast<void>(source.release());
 
   StateDict state;
   const zip_int64_t entries = zip_get_num_entries(archive.get(), 0);
@@ -140,7 +141,7 @@ StateDict load_npz(const std::string& path) {
                    "load_npz: {}: entry {} is damaged", path, i);
     std::string name = status.name;
     if (name.ends_with(kSuffix)) name.resize(name.size() - kSuffix.size());
-    const std::string where = "load_npz: " + path + ": array \"" + name + "\"";
+    const std::string where = fmt::format("load_npz: {}: array \"{}\"", path, name);
     check<IoError>(!state.contains(name), "{}: stands there twice", where);
     state.insert(name, parse_npy(where, read_entry(where, archive.get(), i, status.size)));
   }

@@ -31,7 +31,8 @@ void check_side(const char* layer, int64_t kernel, int64_t stride, int64_t dilat
 void reset(const Parameter& weight, const Parameter& bias) {
   init::kaiming_uniform_(weight, {.a = std::sqrt(5.0)});
   if (bias.defined()) {
-    const double bound = 1 / std::sqrt(static_cast<double>(weight.numel() / weight.size(0)));
+    const int64_t fan_in = weight.numel() / weight.size(0);
+    const double bound = 1 / std::sqrt(static_cast<double>(fan_in));
     init::uniform_(bias, -bound, bound);
   }
 }

@@ -16,7 +16,7 @@ LayerNorm::LayerNorm(std::string name, int64_t features, double curvature, doubl
 LayerNorm::LayerNorm(std::string name, const Shape& normalized_shape, double curvature, double eps,
                      const LayerNormOptions& options)
     : Layer(std::move(name)), normalized_shape_(normalized_shape), curvature_(curvature), eps_(eps) {
-  check<ValueError>(normalized_shape.size() > 0, "LayerNorm: normalized_shape must have a dimension");
+  check<ValueError>(!normalized_shape.empty(), "LayerNorm: normalized_shape must have a dimension");
   for (int d = 0; d < normalized_shape.size(); ++d)
     check<ValueError>(normalized_shape[d] >= 1, "LayerNorm: sizes must be at least 1, got {}",
                       normalized_shape);

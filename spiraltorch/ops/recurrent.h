@@ -20,7 +20,7 @@ struct LstmResult {
 /// x: (steps, batch, in), steps >= 1   h0, c0: (batch, hidden), undefined: zeros
 /// weight_ih: (4 hidden, in)   weight_hh: (4 hidden, hidden)   biases: (4 hidden) or undefined
 /// The rows of weights and biases belong to i, f, g, o, in this order. 16-bit floats are accumulated in
-/// float32; h is rounded to them before it is multiplied.
+/// float32; with bfloat16 h is rounded to it before it is multiplied, float16 is multiplied as float32.
 /// Throws ShapeError and DTypeError. Source: torch.lstm, which takes all layers at once.
 LstmResult lstm(const Tensor& x, const Tensor& h0, const Tensor& c0, const Tensor& weight_ih,
                 const Tensor& weight_hh, const Tensor& bias_ih = {}, const Tensor& bias_hh = {},

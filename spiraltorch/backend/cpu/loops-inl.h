@@ -7,10 +7,13 @@
 #define SPIRALTORCH_BACKEND_CPU_LOOPS_INL_H_
 #endif
 
+#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <initializer_list>
 #include <type_traits>
 #include <utility>
 
@@ -26,6 +29,15 @@ namespace hn = hwy::HWY_NAMESPACE;
 // the processor's own prefetching, which stops at every page, makes it come.
 constexpr int64_t kBeyondCaches = 1 << 20;  // bytes
 constexpr int64_t kPrefetch = 1024;
+// A run whose operands take this much is no longer in any cache when somebody reads its result: it goes to
+// memory past the caches, which saves reading what it overwrites.
+constexpr int64_t kStreamed = 20 << 20;  // bytes
+
+template <class T>
+HWY_INLINE bool is_streamed(const T* out, int64_t n, std::initializer_list<const T*> in) {
+  const int64_t bytes = n * static_cast<int64_t>((in.size() + 1) * sizeof(T));
+  return bytes >= kStreamed && std::find(in.begin(), in.end(), out) == in.end();
+}
 
 // out[i] = apply(a[i], b[i], c[i]) for as many operands as `apply` is given pointers; the last, partial
 // vector goes through a buffer, so that nothing is read or written beyond n.
@@ -36,8 +48,16 @@ HWY_INLINE void map_vectors(T* out, int64_t n, const F& apply, const Ins*... in)
   const auto vector_at = [&](int64_t i)
                              HWY_ATTR { hn::StoreU(apply(d, hn::LoadU(d, in + i)...), d, out + i); };
   int64_t i = 0;
-  if (n * static_cast<int64_t>(sizeof(T)) >= kBeyondCaches) {
-    constexpr int64_t ahead = kPrefetch / sizeof(T);
+  constexpr int64_t ahead = kPrefetch / sizeof(T);
+  if (is_streamed<T>(out, n, {in...})) {
+    vector_at(0);
+    i = lanes - static_cast<int64_t>(reinterpret_cast<uintptr_t>(out) / sizeof(T)) % lanes;
+    for (; i + lanes <= n; i += lanes) {
+      (__builtin_prefetch(in + i + ahead), ...);
+      hn::Stream(apply(d, hn::LoadU(d, in + i)...), d, out + i);
+    }
+    hwy::FlushStream();
+  } else if (n * static_cast<int64_t>(sizeof(T)) >= kBeyondCaches) {
     for (; i + lanes <= n; i += lanes) {
       (__builtin_prefetch(in + i + ahead), ...);
       __builtin_prefetch(out + i + ahead, 1);

@@ -45,6 +45,11 @@ struct MomentRow {
 // end of a row delays the loads from the start of the next row, which lie within its vector.
 constexpr int64_t kStagedWidth = 32;
 
+// |W|^2 as a part of the squares of what W is the sum of: below it the inner products do not tell |W|^2 to
+// the precision of T.
+template <class T>
+constexpr double kCancelled = sizeof(T) == sizeof(float) ? 0x1p-20 : 0x1p-2;
+
 // What is known of kRowBlock rows between the sweeps.
 template <class Form, class T>
 struct StepBuffers {
@@ -177,33 +182,64 @@ HWY_INLINE void load_row_vectors(const T* const* row, int64_t j, const Tail<T>& 
   if constexpr (Form::kInputs == 3) e[2] = load_some<kTail>(row[2] + j, tail);
 }
 
-// The lanes of |W|^2 and <w, W> of a row.
+// |W|^2 and <w, W> of a vector of rows from the inner products of w, g and m. False where their terms cancel
+// in |W|^2: as W passes near the origin.
 template <class Form, class T>
-HWY_INLINE void path_products(const T* const* row, int64_t width, const Tail<T>& tail, const double* path,
-                              double* square, double* along) {
-  V sum = hn::Zero(Row()), mixed = sum, e[3];
-  const auto add = [&]() HWY_ATTR {
-    const V p = combine_row<Form>(path, e);
-    sum = hn::MulAdd(p, p, sum);
-    mixed = hn::MulAdd(p, e[0], mixed);
-  };
-  int64_t j = 0;
-  for (; j + kLanes <= width; j += kLanes) {
-    load_row_vectors<false, Form>(row, j, tail, e);
-    add();
+HWY_INLINE bool path_from_products(StepBuffers<Form, T>& b, int64_t r) {
+  const Row d;
+  const auto dot = [&](size_t i) HWY_ATTR { return hn::Load(d, b.block.dots + i * kRowBlock + r); };
+  const V of_w = hn::Load(d, b.path + r), of_g = hn::Load(d, b.path + kRowBlock + r);
+  V with_w = hn::MulAdd(of_g, dot(1), hn::Mul(of_w, dot(0)));  // <w, W>
+  V with_g = hn::MulAdd(of_g, dot(2), hn::Mul(of_w, dot(1)));
+  V square_path, parts = hn::MulAdd(square(of_g), dot(2), hn::Mul(square(of_w), dot(0)));
+  if constexpr (Form::kInputs == 3) {
+    const V of_m = hn::Load(d, b.path + 2 * kRowBlock + r);
+    with_w = hn::MulAdd(of_m, dot(3), with_w);
+    with_g = hn::MulAdd(of_m, dot(4), with_g);
+    const V with_m = hn::MulAdd(of_m, dot(5), hn::MulAdd(of_g, dot(4), hn::Mul(of_w, dot(3))));
+    square_path = hn::MulAdd(of_m, with_m, hn::MulAdd(of_g, with_g, hn::Mul(of_w, with_w)));
+    parts = hn::MulAdd(square(of_m), dot(5), parts);
+  } else {
+    square_path = hn::MulAdd(of_g, with_g, hn::Mul(of_w, with_w));
   }
-  if (j < width) {
-    load_row_vectors<true, Form>(row, j, tail, e);
-    add();
-  }
-  hn::Store(sum, Row(), square);
-  hn::Store(mixed, Row(), along);
+  hn::Store(square_path, d, b.square + r);
+  hn::Store(with_w, d, b.along + r);
+  return hn::AllTrue(d, hn::Ge(square_path, hn::Mul(constant(kCancelled<T>), parts)));
 }
 
-// Row r of the arrays of a block of new points and moments.
+// The same from the elements of W.
 template <class Form, class T>
-HWY_INLINE void write_step(const StepBuffers<Form, T>& b, int64_t r, int64_t width, const Tail<T>& tail, T* w,
-                           T* m) {
+HWY_NOINLINE void path_from_rows(StepBuffers<Form, T>& b, int64_t r, int64_t width, const Tail<T>& tail) {
+  HWY_ALIGN double squares[kLanes * kLanes], alongs[kLanes * kLanes];
+  for (int64_t i = 0; i < kLanes; ++i) {
+    const T* row[Form::kInputs];
+    rows_at(b.block, r + i, row, std::make_index_sequence<Form::kInputs>());
+    V sum = hn::Zero(Row()), mixed = sum, e[3];
+    const auto add = [&]() HWY_ATTR {
+      const V p = combine_row<Form>(b.path + r + i, e);
+      sum = hn::MulAdd(p, p, sum);
+      mixed = hn::MulAdd(p, e[0], mixed);
+    };
+    int64_t j = 0;
+    for (; j + kLanes <= width; j += kLanes) {
+      load_row_vectors<false, Form>(row, j, tail, e);
+      add();
+    }
+    if (j < width) {
+      load_row_vectors<true, Form>(row, j, tail, e);
+      add();
+    }
+    hn::Store(sum, Row(), squares + i * kLanes);
+    hn::Store(mixed, Row(), alongs + i * kLanes);
+  }
+  hn::Store(sums_of_rows(squares), Row(), b.square + r);
+  hn::Store(sums_of_rows(alongs), Row(), b.along + r);
+}
+
+// Row r of the arrays of a block of new points and moments; `whole`: in whole vectors.
+template <class Form, class T>
+HWY_INLINE void write_step(const StepBuffers<Form, T>& b, int64_t r, int64_t width, const Tail<T>& tail,
+                           bool whole, T* w, T* m) {
   w += r * width;
   if constexpr (Form::kInputs == 3) m += r * width;
   V e[3];
@@ -222,8 +258,8 @@ HWY_INLINE void write_step(const StepBuffers<Form, T>& b, int64_t r, int64_t wid
   }
   if (j < width) {
     load_row_vectors<true, Form>(row, j, tail, e);
-    tail.store(point(), w + j);
-    if constexpr (Form::kInputs == 3) tail.store(combine_row<Form>(moment, e), m + j);
+    store_some(point(), tail, whole, w + j);
+    if constexpr (Form::kInputs == 3) store_some(combine_row<Form>(moment, e), tail, whole, m + j);
   }
 }
 
@@ -247,25 +283,19 @@ void step_rows(const BallStepArgs& args, int64_t begin, int64_t end) {
       if (v) b.v[r] = static_cast<double>(v[at + std::min(r, count - 1)]);
     }
     dot_rows<Form::kDots, Extra::none, Form::kInputs, T>(b.block, whole, width, b.block.dots);
-    HWY_ALIGN double squares[kLanes * kLanes], alongs[kLanes * kLanes];
-    const T* at_row[Form::kInputs];
-    constexpr auto inputs = std::make_index_sequence<Form::kInputs>();
     for (int64_t r = 0; r < whole; r += kLanes) {
       Direction k = direction_of<T>(o, b, r);
       set_path<T>(o, k, b, r);
-      for (int64_t i = 0; i < kLanes; ++i) {
-        rows_at(b.block, r + i, at_row, inputs);
-        path_products<Form>(at_row, width, tail, b.path + r + i, squares + i * kLanes, alongs + i * kLanes);
-      }
-      hn::Store(sums_of_rows(squares), Row(), b.square + r);
-      hn::Store(sums_of_rows(alongs), Row(), b.along + r);
+      if (HWY_UNLIKELY(!path_from_products(b, r))) path_from_rows(b, r, width, tail);
       set_outputs<T>(o, k, b, r);
     }
     const bool staged = width <= kStagedWidth;
     T* const new_w = staged ? b.staged_w : w + at * width;
     T* const new_m = staged || !m ? b.staged_m : m + at * width;
+    // in the array itself the next row is still to be read
+    const int64_t in_whole_vectors = staged ? rows_written_whole(count, width, kLanes) : 0;
     for (int64_t r = 0; r < count; ++r) {
-      write_step<Form, T>(b, r, width, tail, new_w, new_m);
+      write_step<Form, T>(b, r, width, tail, r < in_whole_vectors, new_w, new_m);
       if (v) v[at + r] = static_cast<T>(b.v[r]);
     }
     if (staged) {

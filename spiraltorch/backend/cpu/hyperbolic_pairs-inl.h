@@ -10,6 +10,7 @@
 
 #include <hwy/cache_control.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "spiraltorch/backend/cpu/hyperbolic.h"
@@ -42,6 +43,14 @@ struct Part {
   }
 #endif
 };
+
+// How many of `count` rows that are written one behind the other may be written in whole vectors: what
+// reaches beyond such a row belongs to the next ones, which are written later. A masked store costs several
+// whole ones.
+HWY_INLINE int64_t rows_written_whole(int64_t count, int64_t width, int64_t lanes) {
+  const int64_t beyond = (width + lanes - 1) / lanes * lanes - width;
+  return count - (beyond + width - 1) / std::max<int64_t>(width, 1);
+}
 
 #if HWY_NATIVE_FMA
 using Wide = hn::ScalableTag<float>;
@@ -109,8 +118,10 @@ HWY_INLINE void write_pairs_of(const RowBlock& b, int64_t count, int64_t width, 
   const auto load = [d](const float* p) HWY_ATTR { return hn::LoadU(d, p); };
   const auto store = [d](WideV v, float* p) HWY_ATTR { hn::StoreU(v, d, p); };
   const auto load_part = [&part](const float* p) HWY_ATTR { return part.load(p); };
-  const auto store_part = [&part](WideV v, float* p) HWY_ATTR { part.store(v, p); };
-  for (int64_t r = 0; r < count; ++r, out += width) {
+  const int64_t whole = rows_written_whole(count, width, lanes);
+  int64_t r = 0;
+  const auto store_part = [&](WideV v, float* p) HWY_ATTR { r < whole ? store(v, p) : part.store(v, p); };
+  for (; r < count; ++r, out += width) {
     const float *x = static_cast<const float*>(b.row[0][r]), *g = x;
     Pair f[kVectors] = {{hn::Set(d, high[r]), hn::Set(d, low[r])}};
     if constexpr (kVectors == 2) {

@@ -101,6 +101,11 @@ HWY_INLINE V load_some(const T* p, const Tail<T>& tail) {
   }
 }
 
+template <class T>
+HWY_INLINE void store_some(V v, const Tail<T>& tail, bool whole, T* p) {
+  whole ? store_row(v, p) : tail.store(v, p);
+}
+
 // --- sums over lanes ---
 inline constexpr int64_t kLanes = static_cast<int64_t>(hn::MaxLanes(Row()));
 static_assert(kRowBlock % kLanes == 0 && kLanes <= 8);
@@ -224,9 +229,9 @@ HWY_INLINE void load_factors(const double* from, V* factor, std::index_sequence<
   ((factor[I] = (kMask >> I & 1) ? constant(from[I * kRowBlock]) : hn::Zero(Row())), ...);
 }
 
-// Every output of one row from one reading of the inputs.
+// Every output of one row from one reading of the inputs; `whole`: in whole vectors.
 template <std::array kOut, Extra kExtra, size_t kInputs, class T, size_t... O>
-HWY_INLINE void write_row(const T* const* row, int64_t width, const Tail<T>& tail, double tau,
+HWY_INLINE void write_row(const T* const* row, int64_t width, const Tail<T>& tail, bool whole, double tau,
                           const double* factors, T* const* out, std::index_sequence<O...>) {
   constexpr auto inputs = std::make_index_sequence<kInputs>();
   constexpr auto vectors = std::make_index_sequence<kInputs + 1>();
@@ -242,7 +247,7 @@ HWY_INLINE void write_row(const T* const* row, int64_t width, const Tail<T>& tai
   }
   if (j < width) {
     load_vectors<kExtra, kInputs, kNeeded, true>(row, j, tail, t, e, inputs);
-    ((out[O] ? tail.store(combine<kOut[O]>(e, factor[O], vectors), out[O] + j) : void()), ...);
+    ((out[O] ? store_some(combine<kOut[O]>(e, factor[O], vectors), tail, whole, out[O] + j) : void()), ...);
   }
 }
 
@@ -252,9 +257,10 @@ HWY_NOINLINE void write_rows(const RowBlock& b, int64_t count, int64_t width, vo
   const T* row[kInputs];
   T* out[kOut.size()];
   for (size_t i = 0; i < kOut.size(); ++i) out[i] = static_cast<T*>(to[i]);
+  const int64_t whole = rows_written_whole(count, width, kLanes);
   for (int64_t r = 0; r < count; ++r) {
     rows_at(b, r, row, std::make_index_sequence<kInputs>());
-    write_row<kOut, kExtra, kInputs>(row, width, tail, b.tau[r], b.factors + r, out,
+    write_row<kOut, kExtra, kInputs>(row, width, tail, r < whole, b.tau[r], b.factors + r, out,
                                      std::make_index_sequence<kOut.size()>());
     for (size_t i = 0; i < kOut.size(); ++i) out[i] += out[i] ? width : 0;
   }

@@ -57,7 +57,8 @@ struct StepBuffers {
   HWY_ALIGN double path[3 * kRowBlock];    // W = path . (w, g, m)
   HWY_ALIGN double square[kRowBlock];      // |W|^2
   HWY_ALIGN double along[kRowBlock];       // <w, W>
-  HWY_ALIGN double point[2 * kRowBlock];   // the new point = point . (w, W)
+  HWY_ALIGN double apart[2 * kRowBlock];   // the new point = apart . (w, W)
+  HWY_ALIGN double point[3 * kRowBlock];   // = point . (w, g, m)
   HWY_ALIGN double moment[3 * kRowBlock];  // the new moment = moment . (w, g, m)
   HWY_ALIGN double v[kRowBlock];
   HWY_ALIGN T staged_w[kRowBlock * kStagedWidth], staged_m[kRowBlock * kStagedWidth];
@@ -146,8 +147,12 @@ HWY_INLINE void set_outputs(const BallStep& o, const Direction& k, StepBuffers<F
     of_w = hn::Zero(d);
     dw = hn::Sub(inside, one);
   }
-  hn::Store(of_w, d, b.point + r);
-  hn::Store(of_path, d, b.point + kRowBlock + r);
+  hn::Store(of_w, d, b.apart + r);
+  hn::Store(of_path, d, b.apart + kRowBlock + r);
+  const auto along_path = [&](int64_t i) HWY_ATTR { return hn::Load(d, b.path + i * kRowBlock + r); };
+  hn::Store(hn::MulAdd(of_path, along_path(0), of_w), d, b.point + r);
+  hn::Store(hn::Mul(of_path, along_path(1)), d, b.point + kRowBlock + r);
+  hn::Store(hn::Mul(of_path, along_path(2)), d, b.point + 2 * kRowBlock + r);
   if constexpr (Form::kInputs == 3) {
     // Storing z rounds its gap. Near the limit the moment takes the least gap that can come of it: else a
     // point that is pushed against the limit would gain length there, step by step.
@@ -236,30 +241,33 @@ HWY_NOINLINE void path_from_rows(StepBuffers<Form, T>& b, int64_t r, int64_t wid
   hn::Store(sums_of_rows(alongs), Row(), b.along + r);
 }
 
-// Row r of the arrays of a block of new points and moments; `whole`: in whole vectors.
-template <class Form, class T>
-HWY_INLINE void write_step(const StepBuffers<Form, T>& b, int64_t r, int64_t width, const Tail<T>& tail,
-                           bool whole, T* w, T* m) {
-  w += r * width;
-  if constexpr (Form::kInputs == 3) m += r * width;
+// The new points and moments of a block, the first rows in whole vectors. kApart: W is formed before it is
+// multiplied, for it may nearly cancel.
+template <bool kApart, class Form, class T>
+HWY_NOINLINE void write_steps(const StepBuffers<Form, T>& b, int64_t count, int64_t in_whole_vectors,
+                              int64_t width, const Tail<T>& tail, T* w, T* m) {
   V e[3];
   const T* row[Form::kInputs];
-  rows_at(b.block, r, row, std::make_index_sequence<Form::kInputs>());
-  const double *path = b.path + r, *moment = b.moment + r;
-  const V of_w = constant(b.point[r]), of_path = constant(b.point[kRowBlock + r]);
-  const auto point = [&]() HWY_ATTR {
-    return hn::MulAdd(of_path, combine_row<Form>(path, e), hn::Mul(of_w, e[0]));
-  };
-  int64_t j = 0;
-  for (; j + kLanes <= width; j += kLanes) {
-    load_row_vectors<false, Form>(row, j, tail, e);
-    store_row(point(), w + j);
-    if constexpr (Form::kInputs == 3) store_row(combine_row<Form>(moment, e), m + j);
-  }
-  if (j < width) {
-    load_row_vectors<true, Form>(row, j, tail, e);
-    store_some(point(), tail, whole, w + j);
-    if constexpr (Form::kInputs == 3) store_some(combine_row<Form>(moment, e), tail, whole, m + j);
+  for (int64_t r = 0; r < count; ++r, w += width) {
+    rows_at(b.block, r, row, std::make_index_sequence<Form::kInputs>());
+    const auto point = [&]() HWY_ATTR {
+      if constexpr (!kApart) return combine_row<Form>(b.point + r, e);
+      const V of_w = constant(b.apart[r]), of_path = constant(b.apart[kRowBlock + r]);
+      return hn::MulAdd(of_path, combine_row<Form>(b.path + r, e), hn::Mul(of_w, e[0]));
+    };
+    const bool whole = r < in_whole_vectors;
+    int64_t j = 0;
+    for (; j + kLanes <= width; j += kLanes) {
+      load_row_vectors<false, Form>(row, j, tail, e);
+      store_row(point(), w + j);
+      if constexpr (Form::kInputs == 3) store_row(combine_row<Form>(b.moment + r, e), m + j);
+    }
+    if (j < width) {
+      load_row_vectors<true, Form>(row, j, tail, e);
+      store_some(point(), tail, whole, w + j);
+      if constexpr (Form::kInputs == 3) store_some(combine_row<Form>(b.moment + r, e), tail, whole, m + j);
+    }
+    if constexpr (Form::kInputs == 3) m += width;
   }
 }
 
@@ -280,13 +288,20 @@ void step_rows(const BallStepArgs& args, int64_t begin, int64_t end) {
       b.block.row[0][r] = w + row;
       b.block.row[1][r] = g + row;
       if constexpr (Form::kInputs == 3) b.block.row[2][r] = m + row;
-      if (v) b.v[r] = static_cast<double>(v[at + std::min(r, count - 1)]);
+    }
+    if (v) {
+      for (int64_t r = 0; r < count; ++r) b.v[r] = static_cast<double>(v[at + r]);
+      for (int64_t r = count; r < whole; ++r) b.v[r] = b.v[count - 1];
     }
     dot_rows<Form::kDots, Extra::none, Form::kInputs, T>(b.block, whole, width, b.block.dots);
+    bool cancels = false;
     for (int64_t r = 0; r < whole; r += kLanes) {
       Direction k = direction_of<T>(o, b, r);
       set_path<T>(o, k, b, r);
-      if (HWY_UNLIKELY(!path_from_products(b, r))) path_from_rows(b, r, width, tail);
+      if (HWY_UNLIKELY(!path_from_products(b, r))) {
+        path_from_rows(b, r, width, tail);
+        cancels = true;
+      }
       set_outputs<T>(o, k, b, r);
     }
     const bool staged = width <= kStagedWidth;
@@ -294,9 +309,10 @@ void step_rows(const BallStepArgs& args, int64_t begin, int64_t end) {
     T* const new_m = staged || !m ? b.staged_m : m + at * width;
     // in the array itself the next row is still to be read
     const int64_t in_whole_vectors = staged ? rows_written_whole(count, width, kLanes) : 0;
-    for (int64_t r = 0; r < count; ++r) {
-      write_step<Form, T>(b, r, width, tail, r < in_whole_vectors, new_w, new_m);
-      if (v) v[at + r] = static_cast<T>(b.v[r]);
+    cancels ? write_steps<true, Form>(b, count, in_whole_vectors, width, tail, new_w, new_m)
+            : write_steps<false, Form>(b, count, in_whole_vectors, width, tail, new_w, new_m);
+    if (v) {
+      for (int64_t r = 0; r < count; ++r) v[at + r] = static_cast<T>(b.v[r]);
     }
     if (staged) {
       const size_t bytes = static_cast<size_t>(count * width) * sizeof(T);

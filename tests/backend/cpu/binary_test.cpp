@@ -1,5 +1,5 @@
-// Runs long enough for the loop that prefetches, at lengths that end in whole vectors and in parts of one:
-// the result is that of short pieces, which the plain loop computes.
+// Runs long enough for the loops that prefetch and that write past the caches, at lengths that end in whole
+// vectors and in parts of one: the result is that of short pieces, which the plain loop computes.
 #include <gtest/gtest.h>
 
 #include "spiraltorch/core/parallel.h"
@@ -15,11 +15,11 @@ TEST(LongRuns, EqualShortOnes) {
   constexpr int64_t kPiece = 1000;
   const int before = num_threads();
   for (DType dtype : {DType::float32, DType::float64}) {
-    for (int64_t n : {int64_t{1} << 18, (int64_t{1} << 18) + 5, (int64_t{1} << 19) + 13}) {
+    for (int64_t n : {1 << 18, (1 << 18) + 5, (1 << 19) + 13, (1 << 21) + 13}) {
       const Tensor x = randn({n}, dtype), y = randn({n}, dtype);
       for (int threads : {1, 2}) {
         set_num_threads(threads);
-        const Tensor sum = x + y, power = exp(x), scaled = x * 3;
+        const Tensor sum = x + y, power = exp(x), scaled = x.clone().mul_(3);
         for (int64_t at = 0; at < n; at += kPiece) {
           const int64_t length = std::min(kPiece, n - at);
           const auto piece = [&](const Tensor& t) { return t.narrow(0, at, length); };

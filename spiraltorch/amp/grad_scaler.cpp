@@ -75,23 +75,21 @@ Tensor GradScaler::scale_loss(const Tensor& loss) {
 
 void GradScaler::unscale_leaves(const std::vector<Tensor>& leaves) {
   const NoGradGuard guard;
-  Tensor found;  // on the device of the gradients
+  std::vector<std::pair<Unscaled*, Tensor>> looked_at;  // with what was seen, on the device of the gradient
   for (const Tensor& leaf : leaves) {
     Tensor grad = leaf.grad();
     if (!grad.defined()) continue;
-    const bool is_new = unscaled_.emplace(leaf.handle().get(), leaf.handle()).second;
+    const auto [at, is_new] = unscaled_.try_emplace(leaf.handle().get(), Unscaled{leaf.handle()});
     if (!is_dense(grad)) {
       grad = grad.contiguous();
       leaf.set_grad(grad);
     }
-    if (!found.defined() || found.device() != grad.device()) {
-      found_ = found_ || (found.defined() && found.item<bool>());
-      found = zeros({}, DType::bool_, grad.device());
-    }
+    looked_at.emplace_back(&at->second, zeros({}, DType::bool_, grad.device()));
     kernels(grad.device())
-        .unscale(grad.detach().out(), is_new ? 1 / used_.value_or(scale_) : 1.0, found.out());
+        .unscale(grad.detach().out(), is_new ? 1 / used_.value_or(scale_) : 1.0,
+                 looked_at.back().second.out());
   }
-  found_ = found_ || (found.defined() && found.item<bool>());
+  for (const auto& [entry, found] : looked_at) entry->found = entry->found || found.item<bool>();
 }
 
 void GradScaler::unscale(nn::Module& module) {
@@ -118,14 +116,20 @@ void GradScaler::unscale(optim::Optimizer& optimizer) {
 bool GradScaler::step_leaves(optim::Optimizer& optimizer, nn::Module* model,
                              const std::vector<Tensor>& leaves) {
   unscale_leaves(leaves);
-  const bool good = !found_;
-  if (!good) {
+  bool found = false;
+  for (const Tensor& leaf : leaves) {
+    const auto at = unscaled_.find(leaf.handle().get());
+    found = found || (at != unscaled_.end() && at->second.found);
+  }
+  if (found) {
     for (const Tensor& leaf : leaves) leaf.set_grad({});
   } else {
     model ? optimizer.step(*model) : optimizer.step();
   }
-  update();
-  return good;
+  size_t counted = 0;
+  for (const Tensor& leaf : leaves) counted += unscaled_.erase(leaf.handle().get());
+  if (counted > 0) count(found);
+  return !found;
 }
 
 bool GradScaler::step(optim::Optimizer& optimizer, nn::Module& model) {
@@ -138,16 +142,21 @@ bool GradScaler::step(optim::Optimizer& optimizer) {
 
 void GradScaler::update() {
   if (unscaled_.empty()) return;
+  const bool found =
+      std::any_of(unscaled_.begin(), unscaled_.end(), [](const auto& entry) { return entry.second.found; });
   unscaled_.clear();
+  count(found);
+}
+
+void GradScaler::count(bool found) {
   double next = scale_;
-  if (found_) {
+  if (found) {
     next *= backoff_;
     good_steps_ = 0;
   } else if (++good_steps_ == interval_) {
     next *= growth_;
     good_steps_ = 0;
   }
-  found_ = false;
   scale_ = std::clamp(next, min_, max_);
 }
 
@@ -166,7 +175,6 @@ void GradScaler::load_state_dict(const StateDict& state) {
   copy.check_values();
   copy.scale_ = std::clamp(copy.scale_, copy.min_, copy.max_);
   copy.used_.reset();
-  copy.found_ = false;
   copy.unscaled_.clear();
   *this = copy;
 }

@@ -8,22 +8,11 @@
 #include "spiraltorch/core/modes.h"
 #include "spiraltorch/ops/arithmetic.h"
 #include "spiraltorch/ops/creation.h"
-#include "spiraltorch/optim/scalar_state.h"
+#include "spiraltorch/optim/field_state.h"
 #include "spiraltorch/tensor/operands.h"
 
 namespace st::amp {
 namespace {
-
-optim::ScalarState state_of(double& scale, double& growth, double& backoff, int64_t& interval,
-                            int64_t& good_steps, double& min, double& max) {
-  return {{{"scale", &scale},
-           {"growth_factor", &growth},
-           {"backoff_factor", &backoff},
-           {"growth_interval", &interval},
-           {"_growth_tracker", &good_steps},
-           {"min_scale", &min, true},
-           {"max_scale", &max, true}}};
-}
 
 // Whether every element has memory of its own, so that a kernel may write to it.
 bool is_dense(const Tensor& x) {
@@ -48,7 +37,6 @@ void GradScaler::check_values() const {
                     "GradScaler: growth must be more than 1 and finite, got {}", growth_);
   check<ValueError>(backoff_ > 0 && backoff_ < 1, "GradScaler: backoff must be in (0, 1), got {}", backoff_);
   check<ValueError>(interval_ >= 1, "GradScaler: interval must be at least 1, got {}", interval_);
-  check<ValueError>(good_steps_ >= 0, "GradScaler: _growth_tracker must be at least 0, got {}", good_steps_);
   check<ValueError>(min_ > 0 && min_ <= max_ && std::isfinite(max_),
                     "with_limits: limits must be positive, finite and in order, got {} and {}", min_, max_);
 }
@@ -160,23 +148,23 @@ void GradScaler::count(bool found) {
   scale_ = std::clamp(next, min_, max_);
 }
 
-StateDict GradScaler::state_dict() const {
-  GradScaler copy = *this;
-  return save(state_of(copy.scale_, copy.growth_, copy.backoff_, copy.interval_, copy.good_steps_, copy.min_,
-                       copy.max_));
+void GradScaler::visit(optim::Fields& v) {
+  v("scale", scale_);
+  v("growth_factor", growth_);
+  v("backoff_factor", backoff_);
+  v("growth_interval", interval_);
+  v("_growth_tracker", good_steps_);
+  v.optional("min_scale", min_);
+  v.optional("max_scale", max_);
 }
 
+StateDict GradScaler::state_dict() const { return save(optim::Fields::of(*this)); }
+
 void GradScaler::load_state_dict(const StateDict& state) {
-  GradScaler copy = *this;
-  load("GradScaler",
-       state_of(copy.scale_, copy.growth_, copy.backoff_, copy.interval_, copy.good_steps_, copy.min_,
-                copy.max_),
-       state);
-  copy.check_values();
-  copy.scale_ = std::clamp(copy.scale_, copy.min_, copy.max_);
-  copy.used_.reset();
-  copy.unscaled_.clear();
-  *this = copy;
+  load("GradScaler", optim::Fields::of(*this), state, [this] { check_values(); });
+  scale_ = std::clamp(scale_, min_, max_);
+  used_.reset();
+  unscaled_.clear();
 }
 
 }  // namespace st::amp

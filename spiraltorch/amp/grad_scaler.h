@@ -73,6 +73,8 @@ class GradScaler final {
     bool found = false;
   };
 
+  friend class optim::Fields;
+  void visit(optim::Fields& v);
   void check_values() const;
   // Divides those gradients that were not yet, and looks at all of them.
   void unscale_leaves(const std::vector<Tensor>& leaves);

@@ -34,10 +34,12 @@ class WarmupCosineScheduler final {
   /// "base_lr", "min_lr", "warmup_steps", "total_steps", "step".
   StateDict state_dict() const;
   /// Continues from there; the optimiser's rate is its own state. Throws ValueError that lists what does not
-  /// fit, or for values that the constructor would refuse.
+  /// fit, or for values that the constructor would refuse; then nothing has changed.
   void load_state_dict(const StateDict& state);
 
  private:
+  friend class Fields;
+  void visit(Fields& v);
   void check_values() const;
 
   double base_lr_, min_lr_;

@@ -5,7 +5,6 @@
 #include <set>
 #include <unordered_set>
 
-#include "spiraltorch/autograd/meta.h"
 #include "spiraltorch/nn/module.h"
 #include "spiraltorch/ops/creation.h"
 #include "spiraltorch/optim/field_state.h"
@@ -71,17 +70,6 @@ void Optimizer::update_due(const std::function<bool(const Tensor& leaf)>& chosen
     }
   }
   update_leaves(due);
-}
-
-bool can_fuse(const Tensor& leaf, const Tensor& grad) {
-  if (const AutogradMeta* meta = leaf.handle()->autograd.get(); meta && meta->manifold) return false;
-  return (leaf.dtype() == DType::float32 || leaf.dtype() == DType::float64) && leaf.is_contiguous() &&
-         is_flat_like(grad, leaf);
-}
-
-bool is_flat_like(const Tensor& state, const Tensor& leaf) {
-  return state.dtype() == leaf.dtype() && state.shape() == leaf.shape() && state.is_contiguous() &&
-         state.storage() != leaf.storage();
 }
 
 void Optimizer::step(nn::Module& module) {

@@ -168,11 +168,14 @@ class Optimizer {
   std::vector<double> initial_lrs_;
 };
 
-/// Whether a kernel may see a Euclidean leaf and its gradient as flat memory: contiguous, both float32 or
-/// both float64, apart from each other.
-bool can_fuse(const Tensor& leaf, const Tensor& grad);
-/// Whether a tensor of the leaf's state is flat memory as the leaf is.
-bool is_flat_like(const Tensor& state, const Tensor& leaf);
+/// A leaf that is to take a step, and what its rule needs. `grad` is the leaf's own gradient and is not to be
+/// written to.
+template <class Options, class State>
+struct LeafStep {
+  Tensor leaf, grad;
+  State& state;
+  const Options& options;
+};
 
 /// Leaves that share options.
 template <class Options>
@@ -211,33 +214,21 @@ class OptimizerOf : public Optimizer {
   /// One step of one leaf, with grad mode off. `grad` is the leaf's own gradient and is not to be written to.
   virtual void update(Tensor& leaf, const Tensor& grad, State& state, const Options& options) = 0;
 
-  /// What `update` is given, for one of several leaves.
-  struct Step {
-    Tensor leaf;
-    Tensor grad;
-    State& state;
-    const Options& options;
-  };
-  /// Does for leaves that are can_fuse() what `update` does for each, to the bit. A rule with a kernel
-  /// overrides it.
-  virtual void fused(std::span<Step> steps) {
+  using Step = LeafStep<Options, State>;
+  /// Does for several leaves what `update` does for each, to the bit. A rule with a kernel overrides it.
+  virtual void update_all(std::span<Step> steps) {
     for (Step& s : steps) update(s.leaf, s.grad, s.state, s.options);
   }
 
  private:
   void update_leaves(std::span<const Due> due) final {
-    std::vector<Step> fusible;
-    fusible.reserve(due.size());
+    std::vector<Step> steps;
+    steps.reserve(due.size());
     for (const Due& d : due) {
       if (!states_[d.i]) states_[d.i].emplace();
-      Step step{d.leaf, d.grad, *states_[d.i], options_[d.group]};
-      if (can_fuse(step.leaf, step.grad)) {
-        fusible.push_back(std::move(step));
-      } else {
-        update(step.leaf, step.grad, step.state, step.options);
-      }
+      steps.push_back({d.leaf, d.grad, *states_[d.i], options_[d.group]});
     }
-    fused(fusible);
+    update_all(steps);
   }
   FieldList options_fields(size_t group) const final { return Fields::of(options_[group]); }
   std::string options_problem(size_t group, const std::function<void(const FieldList&)>& fill) const final {

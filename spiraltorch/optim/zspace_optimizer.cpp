@@ -206,37 +206,66 @@ void ZSpaceOptimizer::step(nn::Module& module) {
 
 void ZSpaceOptimizer::update_leaves(std::span<const Due> due) {
   for (const Due& d : due) check_prepared(tapes_[d.i].prepared, names_[d.i], d.leaf);
-  for (const Due& d : due) update_leaf(d.i, d.grad);
+  std::vector<Due> flat;
+  flat.reserve(due.size());
+  for (const Due& d : due) {
+    if (curved_manifold(d.leaf) || has_rows(static_cast<Kind>(tapes_[d.i].kind), d.leaf)) {
+      step_points(d);
+    } else {
+      flat.push_back(d);
+    }
+  }
+  step_flat(flat);
 }
 
-void ZSpaceOptimizer::update_leaf(size_t i, const Tensor& grad) {
-  const Tensor leaf = parameters()[i];
-  Tape& tape = tapes_[i];
-  const Kind kind = static_cast<Kind>(tape.kind);
-  const double lr = kind == Kind::euclidean ? shared_.lr : tape.lr;
+double ZSpaceOptimizer::lr_of(const Tape& tape) const {
+  return static_cast<Kind>(tape.kind) == Kind::euclidean ? shared_.lr : tape.lr;
+}
+
+// SGD's and Adam's own steps, on the tapes' moments.
+void ZSpaceOptimizer::step_flat(std::span<const Due> due) {
+  const ZSpaceOptimizerOptions& o = shared_.options;
+  if (o.rule == Rule::adam) {
+    std::vector<std::pair<AdamOptions, AdamState>> tapes;
+    std::vector<LeafStep<AdamOptions, AdamState>> steps;
+    tapes.reserve(due.size());
+    for (const Due& d : due) {
+      const Tape& tape = tapes_[d.i];
+      auto& [options, state] =
+          tapes.emplace_back(AdamOptions{.lr = lr_of(tape), .betas = o.betas, .eps = o.eps},
+                             AdamState{tape.step, tape.moment, tape.second_moment, {}});
+      steps.push_back({d.leaf, d.grad, state, options});
+    }
+    adam_steps(steps);
+    for (size_t i = 0; i < due.size(); ++i) {
+      Tape& tape = tapes_[due[i].i];
+      tape.step = steps[i].state.step;
+      tape.moment = steps[i].state.exp_avg;
+      tape.second_moment = steps[i].state.exp_avg_sq;
+    }
+  } else {
+    std::vector<std::pair<SGDOptions, SGDState>> tapes;
+    std::vector<LeafStep<SGDOptions, SGDState>> steps;
+    tapes.reserve(due.size());
+    for (const Due& d : due) {
+      const double momentum = o.rule == Rule::momentum ? o.momentum : 0;
+      auto& [options, state] = tapes.emplace_back(SGDOptions{.lr = lr_of(tapes_[d.i]), .momentum = momentum},
+                                                  SGDState{tapes_[d.i].moment});
+      steps.push_back({d.leaf, d.grad, state, options});
+    }
+    sgd_steps(steps);
+    for (size_t i = 0; i < due.size(); ++i) {
+      ++tapes_[due[i].i].step;
+      tapes_[due[i].i].moment = steps[i].state.momentum_buffer;
+    }
+  }
+}
+
+void ZSpaceOptimizer::step_points(const Due& due) {
+  const Tensor& leaf = due.leaf;
+  Tape& tape = tapes_[due.i];
+  const double lr = lr_of(tape);
   ++tape.step;
-  if (curved_manifold(leaf) || has_rows(kind, leaf)) {
-    step_points(leaf, grad, tape, lr);
-  } else {
-    step_flat(leaf, grad, tape, lr);
-  }
-}
-
-void ZSpaceOptimizer::step_flat(const Tensor& leaf, const Tensor& grad, Tape& tape, double lr) {
-  if (shared_.options.rule == Rule::adam) {
-    AdamState state{tape.step - 1, tape.moment, tape.second_moment, {}};
-    adam_update(leaf, grad, state, {.lr = lr, .betas = shared_.options.betas, .eps = shared_.options.eps});
-    tape.moment = state.exp_avg;
-    tape.second_moment = state.exp_avg_sq;
-  } else {
-    SGDState state{tape.moment};
-    const double momentum = shared_.options.rule == Rule::momentum ? shared_.options.momentum : 0;
-    sgd_update(leaf, grad, state, {.lr = lr, .momentum = momentum});
-    tape.moment = state.momentum_buffer;
-  }
-}
-
-void ZSpaceOptimizer::step_points(const Tensor& leaf, const Tensor& grad, Tape& tape, double lr) {
   const Manifold* own = curved_manifold(leaf);
   const double t = static_cast<double>(tape.step);
   const ZSpaceOptimizerOptions& o = shared_.options;
@@ -256,13 +285,13 @@ void ZSpaceOptimizer::step_points(const Tensor& leaf, const Tensor& grad, Tape& 
   if (o.rule == Rule::adam) state.v = &tape.second_moment;
   if (own) {
     step.parts = static_cast<double>(leaf.size(-1));
-    return riemannian_step(*own, step, leaf, grad, state);
+    return riemannian_step(*own, step, leaf, due.grad, state);
   }
   const Shape rows = rows_of(leaf);
   if (leaf.numel() == 0) return;
   step.parts = static_cast<double>(rows[1]);
   const Tensor points = leaf.detach().reshape(rows);  // a copy where rows do not lie together
-  riemannian_step(PoincareBall(tape.curvature), step, points, grad.reshape(rows), state);
+  riemannian_step(PoincareBall(tape.curvature), step, points, due.grad.reshape(rows), state);
   if (points.storage() != leaf.storage()) leaf.copy_(points.reshape(leaf.shape()));
 }
 

@@ -108,9 +108,9 @@ class ZSpaceOptimizer final : public Optimizer {
   size_t number_of(const std::string& name, const Tensor& leaf);
   // Throws ValueError for a leaf without a tape of its own, in modes that need one.
   void check_prepared(bool prepared, const std::string& name, const Tensor& leaf) const;
-  void step_flat(const Tensor& leaf, const Tensor& grad, Tape& tape, double lr);
-  void update_leaf(size_t i, const Tensor& grad);
-  void step_points(const Tensor& leaf, const Tensor& grad, Tape& tape, double lr);
+  double lr_of(const Tape& tape) const;
+  void step_flat(std::span<const Due> due);
+  void step_points(const Due& due);
 
   OptimizerMode mode_;
   Shared shared_;

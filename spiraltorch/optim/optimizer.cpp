@@ -107,6 +107,8 @@ void Optimizer::set_lr(double lr) {
   for (size_t group = 0; group < num_groups(); ++group) set_lr(lr, group);
 }
 
+void Optimizer::set_lr(double lr, nn::Module& /*module*/) { set_lr(lr); }
+
 StateDict Optimizer::state_dict() const {
   StateDict state;
   for (size_t i = 0; i < leaves_.size(); ++i) {

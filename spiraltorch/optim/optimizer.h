@@ -95,6 +95,8 @@ class Optimizer {
   virtual void set_lr(double lr, size_t group);
   /// Sets the rate of all groups.
   void set_lr(double lr);
+  /// The same; an optimiser that keeps a rate for each parameter sets those of `module` alone beside its own.
+  virtual void set_lr(double lr, nn::Module& module);
   /// The rates that the groups had when this was first called: what schedules start from.
   const std::vector<double>& initial_lrs();
 

@@ -45,17 +45,11 @@ double WarmupCosineScheduler::step_optimizer(Optimizer& optimizer) {
   return lr;
 }
 
-double WarmupCosineScheduler::step_optimizer(ZSpaceOptimizer& optimizer, nn::Module& layer) {
+double WarmupCosineScheduler::step_optimizer(Optimizer& optimizer, nn::Module& layer) {
   const double lr = lr_at(step_ + 1);
   optimizer.set_lr(lr, layer);
   ++step_;
   return lr;
-}
-
-double WarmupCosineScheduler::step_optimizer(Optimizer& optimizer, nn::Module& layer) {
-  if (auto* with_tapes = dynamic_cast<ZSpaceOptimizer*>(&optimizer))
-    return step_optimizer(*with_tapes, layer);
-  return step_optimizer(optimizer);
 }
 
 void WarmupCosineScheduler::visit(Fields& v) {

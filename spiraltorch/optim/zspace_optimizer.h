@@ -70,7 +70,7 @@ class ZSpaceOptimizer final : public Optimizer {
   void set_lr(double lr, size_t group) override;
   using Optimizer::set_lr;
   /// The same for the tapes of `module` alone.
-  void set_lr(double lr, nn::Module& module);
+  void set_lr(double lr, nn::Module& module) override;
 
  private:
   struct Tape {

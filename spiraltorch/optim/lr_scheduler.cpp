@@ -9,6 +9,18 @@
 #include "spiraltorch/optim/field_state.h"
 
 namespace st::optim {
+namespace {
+
+void check_gamma(const char* who, double gamma) {
+  check<ValueError>(gamma > 0 && std::isfinite(gamma), "{}: gamma must be positive and finite, got {}", who,
+                    gamma);
+}
+
+void check_total_iters(const char* who, int64_t total_iters) {
+  check<ValueError>(total_iters >= 1, "{}: total_iters must be at least 1, got {}", who, total_iters);
+}
+
+}  // namespace
 
 // --- LRScheduler
 
@@ -67,8 +79,7 @@ StepLR::StepLR(Optimizer& optimizer, int64_t step_size, const StepLROptions& opt
 
 void StepLR::check_values() const {
   check<ValueError>(step_size_ >= 1, "StepLR: step_size must be at least 1, got {}", step_size_);
-  check<ValueError>(gamma_ > 0 && std::isfinite(gamma_), "StepLR: gamma must be positive and finite, got {}",
-                    gamma_);
+  check_gamma("StepLR", gamma_);
   LRScheduler::check_values();
 }
 
@@ -77,6 +88,98 @@ double StepLR::next(double lr, double) const { return last_epoch_ % step_size_ =
 void StepLR::visit(Fields& v) {
   v("step_size", step_size_);
   v("gamma", gamma_);
+  LRScheduler::visit(v);
+}
+
+// --- MultiStepLR and ExponentialLR
+
+MultiStepLR::MultiStepLR(Optimizer& optimizer, std::vector<int64_t> milestones, const StepLROptions& options)
+    : LRScheduler(optimizer), milestones_(std::move(milestones)), gamma_(options.gamma) {
+  check_values();
+  start();
+}
+
+void MultiStepLR::check_values() const {
+  for (int64_t milestone : milestones_) {
+    check<ValueError>(milestone >= 1, "MultiStepLR: milestones must be at least 1, got {}", milestone);
+  }
+  check_gamma("MultiStepLR", gamma_);
+  LRScheduler::check_values();
+}
+
+double MultiStepLR::next(double lr, double) const {
+  const auto times = std::count(milestones_.begin(), milestones_.end(), last_epoch_);
+  return times == 0 ? lr : lr * std::pow(gamma_, static_cast<double>(times));
+}
+
+void MultiStepLR::visit(Fields& v) {
+  v("milestones", milestones_);
+  v("gamma", gamma_);
+  LRScheduler::visit(v);
+}
+
+ExponentialLR::ExponentialLR(Optimizer& optimizer, double gamma) : LRScheduler(optimizer), gamma_(gamma) {
+  check_values();
+  start();
+}
+
+void ExponentialLR::check_values() const {
+  check_gamma("ExponentialLR", gamma_);
+  LRScheduler::check_values();
+}
+
+void ExponentialLR::visit(Fields& v) {
+  v("gamma", gamma_);
+  LRScheduler::visit(v);
+}
+
+// --- ConstantLR and PolynomialLR
+
+ConstantLR::ConstantLR(Optimizer& optimizer, const ConstantLROptions& options)
+    : LRScheduler(optimizer), o_(options) {
+  check_values();
+  start();
+}
+
+void ConstantLR::check_values() const {
+  check<ValueError>(o_.factor > 0 && o_.factor <= 1, "ConstantLR: factor must be in (0, 1], got {}",
+                    o_.factor);
+  check_total_iters("ConstantLR", o_.total_iters);
+  LRScheduler::check_values();
+}
+
+double ConstantLR::next(double lr, double) const {
+  return last_epoch_ == o_.total_iters ? lr * (1.0 / o_.factor) : lr;
+}
+
+void ConstantLR::visit(Fields& v) {
+  v("factor", o_.factor);
+  v("total_iters", o_.total_iters);
+  LRScheduler::visit(v);
+}
+
+PolynomialLR::PolynomialLR(Optimizer& optimizer, const PolynomialLROptions& options)
+    : LRScheduler(optimizer), o_(options) {
+  check_values();
+  start();
+}
+
+void PolynomialLR::check_values() const {
+  check_total_iters("PolynomialLR", o_.total_iters);
+  check<ValueError>(o_.power >= 0 && std::isfinite(o_.power),
+                    "PolynomialLR: power must be at least 0 and finite, got {}", o_.power);
+  LRScheduler::check_values();
+}
+
+double PolynomialLR::next(double lr, double) const {
+  if (last_epoch_ > o_.total_iters) return lr;
+  const double t = static_cast<double>(last_epoch_), total = static_cast<double>(o_.total_iters);
+  return lr * std::pow((1.0 - t / total) / (1.0 - (t - 1) / total), o_.power);
+}
+
+void PolynomialLR::visit(Fields& v) {
+  v("total_iters", o_.total_iters);
+  v("power", o_.power);
   LRScheduler::visit(v);
 }
 
@@ -93,7 +196,7 @@ void LinearLR::check_values() const {
                     "LinearLR: start_factor must be in (0, 1], got {}", o_.start_factor);
   check<ValueError>(o_.end_factor >= 0 && o_.end_factor <= 1,
                     "LinearLR: end_factor must be in [0, 1], got {}", o_.end_factor);
-  check<ValueError>(o_.total_iters >= 1, "LinearLR: total_iters must be at least 1, got {}", o_.total_iters);
+  check_total_iters("LinearLR", o_.total_iters);
   LRScheduler::check_values();
 }
 

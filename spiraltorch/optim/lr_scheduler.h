@@ -1,6 +1,6 @@
-// PyTorch's everyday schedules of the learning rate: LRScheduler, StepLR, LinearLR, CosineAnnealingLR and
-// SequentialLR, which runs one after another. ReduceLROnPlateau and WarmupCosineScheduler have files of their
-// own.
+// PyTorch's everyday schedules of the learning rate: LRScheduler, StepLR, MultiStepLR, ExponentialLR,
+// ConstantLR, LinearLR, PolynomialLR, CosineAnnealingLR and SequentialLR, which runs one after another.
+// ReduceLROnPlateau and WarmupCosineScheduler have files of their own.
 #pragma once
 
 #include <cstdint>
@@ -80,6 +80,75 @@ class StepLR final : public LRScheduler {
 
   int64_t step_size_;
   double gamma_;
+};
+
+/// The rate times gamma after the steps that `milestones` names, in any order; one that is there twice counts
+/// twice. Throws ValueError unless milestones are at least 1 and gamma is positive and finite.
+/// Source: torch.optim.lr_scheduler.MultiStepLR.
+class MultiStepLR final : public LRScheduler {
+ public:
+  MultiStepLR(Optimizer& optimizer, std::vector<int64_t> milestones, const StepLROptions& options = {});
+
+ private:
+  double next(double lr, double base) const override;
+  void visit(Fields& v) override;
+  void check_values() const override;
+
+  std::vector<int64_t> milestones_;
+  double gamma_;
+};
+
+/// The rate times gamma after every step. Throws ValueError unless gamma is positive and finite.
+/// Source: torch.optim.lr_scheduler.ExponentialLR.
+class ExponentialLR final : public LRScheduler {
+ public:
+  ExponentialLR(Optimizer& optimizer, double gamma);
+
+ private:
+  double next(double lr, double) const override { return lr * gamma_; }
+  void visit(Fields& v) override;
+  void check_values() const override;
+
+  double gamma_;
+};
+
+struct ConstantLROptions {
+  double factor = 1.0 / 3;
+  int64_t total_iters = 5;
+};
+
+/// The rate times factor for the first total_iters steps. Throws ValueError unless factor is in (0, 1] and
+/// total_iters >= 1. Source: torch.optim.lr_scheduler.ConstantLR.
+class ConstantLR final : public LRScheduler {
+ public:
+  explicit ConstantLR(Optimizer& optimizer, const ConstantLROptions& options = {});
+
+ private:
+  double first(double lr) const override { return lr * o_.factor; }
+  double next(double lr, double base) const override;
+  void visit(Fields& v) override;
+  void check_values() const override;
+
+  ConstantLROptions o_;
+};
+
+struct PolynomialLROptions {
+  int64_t total_iters = 5;
+  double power = 1;
+};
+
+/// base (1 - t / total_iters)^power at step t, and what it is then after total_iters. Throws ValueError
+/// unless total_iters >= 1 and power is at least 0 and finite. Source: torch.optim.lr_scheduler.PolynomialLR.
+class PolynomialLR final : public LRScheduler {
+ public:
+  explicit PolynomialLR(Optimizer& optimizer, const PolynomialLROptions& options = {});
+
+ private:
+  double next(double lr, double base) const override;
+  void visit(Fields& v) override;
+  void check_values() const override;
+
+  PolynomialLROptions o_;
 };
 
 struct LinearLROptions {

@@ -53,8 +53,30 @@ std::shared_ptr<LRScheduler> sequential(Optimizer& o) {
       std::vector<int64_t>{100, 700});
 }
 
+std::shared_ptr<LRScheduler> sequential_of_the_others(Optimizer& o) {
+  return std::make_shared<SequentialLR>(
+      o,
+      std::vector<std::shared_ptr<LRScheduler>>{
+          std::make_shared<ConstantLR>(o, ConstantLROptions{.factor = 0.1, .total_iters = 50}),
+          std::make_shared<PolynomialLR>(o, PolynomialLROptions{.total_iters = 300, .power = 0.5}),
+          std::make_shared<MultiStepLR>(o, std::vector<int64_t>{10, 20}),
+          std::make_shared<ExponentialLR>(o, 0.99)},
+      std::vector<int64_t>{100, 350, 400});
+}
+
 TEST(LRScheduler, FollowsPyTorchForAThousandSteps) {
   follows("step", [](Optimizer& o) { return std::make_shared<StepLR>(o, 30, StepLROptions{.gamma = 0.9}); });
+  follows("multi_step", [](Optimizer& o) {
+    return std::make_shared<MultiStepLR>(o, std::vector<int64_t>{300, 30, 700, 300},
+                                         StepLROptions{.gamma = 0.5});
+  });
+  follows("exponential", [](Optimizer& o) { return std::make_shared<ExponentialLR>(o, 0.995); });
+  follows("constant", [](Optimizer& o) {
+    return std::make_shared<ConstantLR>(o, ConstantLROptions{.factor = 0.3, .total_iters = 400});
+  });
+  follows("polynomial", [](Optimizer& o) {
+    return std::make_shared<PolynomialLR>(o, PolynomialLROptions{.total_iters = 800, .power = 2.5});
+  });
   follows("linear", [](Optimizer& o) {
     return std::make_shared<LinearLR>(
         o, LinearLROptions{.start_factor = 0.25, .end_factor = 0.75, .total_iters = 700});
@@ -65,21 +87,24 @@ TEST(LRScheduler, FollowsPyTorchForAThousandSteps) {
   });
   follows("cosine_zero", [](Optimizer& o) { return std::make_shared<CosineAnnealingLR>(o, 1000); });
   follows("sequential", sequential);
+  follows("sequential_more", sequential_of_the_others);
 }
 
 TEST(LRScheduler, ResumesInTheMiddle) {
-  for (int at : {3, 100, 450}) {
-    SGD first = two_groups(), second = two_groups();
-    const auto a = sequential(first);
-    for (int t = 0; t < at; ++t) a->step();
-    const auto b = sequential(second);
-    b->load_state_dict(a->state_dict());
-    EXPECT_EQ(second.lr(), first.lr());  // the optimiser's rates come along
-    for (int t = 0; t < 700; ++t) {
-      a->step();
-      b->step();
-      ASSERT_EQ(first.lr(0), second.lr(0)) << t;
-      ASSERT_EQ(first.lr(1), second.lr(1)) << t;
+  for (const auto make : {sequential, sequential_of_the_others}) {
+    for (int at : {3, 100, 360, 450}) {
+      SGD first = two_groups(), second = two_groups();
+      const auto a = make(first);
+      for (int t = 0; t < at; ++t) a->step();
+      const auto b = make(second);
+      b->load_state_dict(a->state_dict());
+      EXPECT_EQ(second.lr(), first.lr());  // the optimiser's rates come along
+      for (int t = 0; t < 700; ++t) {
+        a->step();
+        b->step();
+        ASSERT_EQ(first.lr(0), second.lr(0)) << t;
+        ASSERT_EQ(first.lr(1), second.lr(1)) << t;
+      }
     }
   }
 }
@@ -129,6 +154,14 @@ TEST(LRScheduler, LoadsNothingThatItsConstructorRefuses) {
   refuses(step, "last_lr", tensor({0.5, -1.}), "load_state_dict: last_lr must be at least 0, got -1");
   refuses(step, "base_lrs", tensor({-0.5, 1.}), "load_state_dict: base_lrs must be at least 0, got -0.5");
   refuses(step, "last_lr", tensor({0.5}), head + "\"last_lr\" has the shape (1,), (2,) is needed");
+  refuses(sequential_of_the_others, "schedulers.0.factor", number(0),
+          "ConstantLR: factor must be in (0, 1], got 0");
+  refuses(sequential_of_the_others, "schedulers.1.power", number(-1),
+          "PolynomialLR: power must be at least 0 and finite, got -1");
+  refuses(sequential_of_the_others, "schedulers.2.milestones", tensor(std::vector<int64_t>{0, 1}),
+          "MultiStepLR: milestones must be at least 1, got 0");
+  refuses(sequential_of_the_others, "schedulers.3.gamma", number(0),
+          "ExponentialLR: gamma must be positive and finite, got 0");
   refuses(linear, "start_factor", number(0), "LinearLR: start_factor must be in (0, 1], got 0");
   refuses(linear, "end_factor", number(2), "LinearLR: end_factor must be in [0, 1], got 2");
   refuses(linear, "total_iters", number(0), "LinearLR: total_iters must be at least 1, got 0");
@@ -179,6 +212,16 @@ TEST(LRScheduler, RefusesWhatMakesNoSense) {
             "LinearLR: start_factor must be in (0, 1], got 0");
   EXPECT_EQ(message<ValueError>([&] { LinearLR(opt, {.end_factor = 2}); }),
             "LinearLR: end_factor must be in [0, 1], got 2");
+  EXPECT_EQ(message<ValueError>([&] { ExponentialLR(opt, 0); }),
+            "ExponentialLR: gamma must be positive and finite, got 0");
+  EXPECT_EQ(message<ValueError>([&] {
+              MultiStepLR(opt, {3, 0});
+            }),
+            "MultiStepLR: milestones must be at least 1, got 0");
+  EXPECT_EQ(message<ValueError>([&] { ConstantLR(opt, {.factor = 1.5}); }),
+            "ConstantLR: factor must be in (0, 1], got 1.5");
+  EXPECT_EQ(message<ValueError>([&] { PolynomialLR(opt, {.total_iters = 0}); }),
+            "PolynomialLR: total_iters must be at least 1, got 0");
   EXPECT_EQ(message<ValueError>([&] { CosineAnnealingLR(opt, 0); }),
             "CosineAnnealingLR: t_max must be at least 1, got 0");
   EXPECT_EQ(message<ValueError>([&] { SequentialLR(opt, {std::make_shared<StepLR>(opt, 1)}, {1}); }),

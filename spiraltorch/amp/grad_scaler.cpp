@@ -8,22 +8,11 @@
 #include "spiraltorch/core/modes.h"
 #include "spiraltorch/ops/arithmetic.h"
 #include "spiraltorch/ops/creation.h"
-#include "spiraltorch/optim/scalar_state.h"
+#include "spiraltorch/optim/field_state.h"
 #include "spiraltorch/tensor/operands.h"
 
 namespace st::amp {
 namespace {
-
-optim::ScalarState state_of(double& scale, double& growth, double& backoff, int64_t& interval,
-                            int64_t& good_steps, double& min, double& max) {
-  return {{{"scale", &scale},
-           {"growth_factor", &growth},
-           {"backoff_factor", &backoff},
-           {"growth_interval", &interval},
-           {"_growth_tracker", &good_steps},
-           {"min_scale", &min, true},
-           {"max_scale", &max, true}}};
-}
 
 // Whether every element has memory of its own, so that a kernel may write to it.
 bool is_dense(const Tensor& x) {
@@ -48,7 +37,6 @@ void GradScaler::check_values() const {
                     "GradScaler: growth must be more than 1 and finite, got {}", growth_);
   check<ValueError>(backoff_ > 0 && backoff_ < 1, "GradScaler: backoff must be in (0, 1), got {}", backoff_);
   check<ValueError>(interval_ >= 1, "GradScaler: interval must be at least 1, got {}", interval_);
-  check<ValueError>(good_steps_ >= 0, "GradScaler: _growth_tracker must be at least 0, got {}", good_steps_);
   check<ValueError>(min_ > 0 && min_ <= max_ && std::isfinite(max_),
                     "with_limits: limits must be positive, finite and in order, got {} and {}", min_, max_);
 }
@@ -75,23 +63,21 @@ Tensor GradScaler::scale_loss(const Tensor& loss) {
 
 void GradScaler::unscale_leaves(const std::vector<Tensor>& leaves) {
   const NoGradGuard guard;
-  Tensor found;  // on the device of the gradients
+  std::vector<std::pair<Unscaled*, Tensor>> looked_at;  // with what was seen, on the device of the gradient
   for (const Tensor& leaf : leaves) {
     Tensor grad = leaf.grad();
     if (!grad.defined()) continue;
-    const bool is_new = unscaled_.emplace(leaf.handle().get(), leaf.handle()).second;
+    const auto [at, is_new] = unscaled_.try_emplace(leaf.handle().get(), Unscaled{leaf.handle()});
     if (!is_dense(grad)) {
       grad = grad.contiguous();
       leaf.set_grad(grad);
     }
-    if (!found.defined() || found.device() != grad.device()) {
-      found_ = found_ || (found.defined() && found.item<bool>());
-      found = zeros({}, DType::bool_, grad.device());
-    }
+    looked_at.emplace_back(&at->second, zeros({}, DType::bool_, grad.device()));
     kernels(grad.device())
-        .unscale(grad.detach().out(), is_new ? 1 / used_.value_or(scale_) : 1.0, found.out());
+        .unscale(grad.detach().out(), is_new ? 1 / used_.value_or(scale_) : 1.0,
+                 looked_at.back().second.out());
   }
-  found_ = found_ || (found.defined() && found.item<bool>());
+  for (const auto& [entry, found] : looked_at) entry->found = entry->found || found.item<bool>();
 }
 
 void GradScaler::unscale(nn::Module& module) {
@@ -118,14 +104,20 @@ void GradScaler::unscale(optim::Optimizer& optimizer) {
 bool GradScaler::step_leaves(optim::Optimizer& optimizer, nn::Module* model,
                              const std::vector<Tensor>& leaves) {
   unscale_leaves(leaves);
-  const bool good = !found_;
-  if (!good) {
+  bool found = false;
+  for (const Tensor& leaf : leaves) {
+    const auto at = unscaled_.find(leaf.handle().get());
+    found = found || (at != unscaled_.end() && at->second.found);
+  }
+  if (found) {
     for (const Tensor& leaf : leaves) leaf.set_grad({});
   } else {
     model ? optimizer.step(*model) : optimizer.step();
   }
-  update();
-  return good;
+  size_t counted = 0;
+  for (const Tensor& leaf : leaves) counted += unscaled_.erase(leaf.handle().get());
+  if (counted > 0) count(found);
+  return !found;
 }
 
 bool GradScaler::step(optim::Optimizer& optimizer, nn::Module& model) {
@@ -138,37 +130,41 @@ bool GradScaler::step(optim::Optimizer& optimizer) {
 
 void GradScaler::update() {
   if (unscaled_.empty()) return;
+  const bool found =
+      std::any_of(unscaled_.begin(), unscaled_.end(), [](const auto& entry) { return entry.second.found; });
   unscaled_.clear();
+  count(found);
+}
+
+void GradScaler::count(bool found) {
   double next = scale_;
-  if (found_) {
+  if (found) {
     next *= backoff_;
     good_steps_ = 0;
   } else if (++good_steps_ == interval_) {
     next *= growth_;
     good_steps_ = 0;
   }
-  found_ = false;
   scale_ = std::clamp(next, min_, max_);
 }
 
-StateDict GradScaler::state_dict() const {
-  GradScaler copy = *this;
-  return save(state_of(copy.scale_, copy.growth_, copy.backoff_, copy.interval_, copy.good_steps_, copy.min_,
-                       copy.max_));
+void GradScaler::visit(optim::Fields& v) {
+  v("scale", scale_);
+  v("growth_factor", growth_);
+  v("backoff_factor", backoff_);
+  v("growth_interval", interval_);
+  v("_growth_tracker", good_steps_);
+  v.optional("min_scale", min_);
+  v.optional("max_scale", max_);
 }
 
+StateDict GradScaler::state_dict() const { return save(optim::Fields::of(*this)); }
+
 void GradScaler::load_state_dict(const StateDict& state) {
-  GradScaler copy = *this;
-  load("GradScaler",
-       state_of(copy.scale_, copy.growth_, copy.backoff_, copy.interval_, copy.good_steps_, copy.min_,
-                copy.max_),
-       state);
-  copy.check_values();
-  copy.scale_ = std::clamp(copy.scale_, copy.min_, copy.max_);
-  copy.used_.reset();
-  copy.found_ = false;
-  copy.unscaled_.clear();
-  *this = copy;
+  load("GradScaler", optim::Fields::of(*this), state, [this] { check_values(); });
+  scale_ = std::clamp(scale_, min_, max_);
+  used_.reset();
+  unscaled_.clear();
 }
 
 }  // namespace st::amp

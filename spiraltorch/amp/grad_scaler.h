@@ -24,8 +24,8 @@ namespace amp {
 /// steps in a row the scale is multiplied by `growth`. The scale stays within the limits. So an Inf or NaN of
 /// a gradient never reaches a weight or an optimiser's state; that it reaches no running statistic either is
 /// batch_norm's own doing.
-/// With several optimisers each step counts as one; gradients are divided by the scale that the last
-/// scale_loss used.
+/// With several optimisers each step looks at the gradients of its own leaves and counts as one; gradients
+/// are divided by the scale that the last scale_loss used, once each, whatever else steps in between.
 /// Throws ValueError unless scale is positive and finite, growth > 1 and finite, backoff in (0, 1) and
 /// interval >= 1. Source: torch.amp.GradScaler, whose step() does not update.
 class GradScaler final {
@@ -42,7 +42,7 @@ class GradScaler final {
   Tensor scale_loss(const Tensor& loss);
 
   /// Divides the gradients now, for clipping before the step. Throws ValueError if one of them was divided
-  /// already since the last step or update.
+  /// already since its last step or the last update.
   void unscale(nn::Module& module);
   void unscale(optim::Optimizer& optimizer);
 
@@ -50,8 +50,8 @@ class GradScaler final {
   bool step(optim::Optimizer& optimizer, nn::Module& model);
   /// The same for all leaves of the optimiser.
   bool step(optim::Optimizer& optimizer);
-  /// What step() does to the scale, for a step that was taken by hand after unscale(). Without an unscale()
-  /// since the last step or update it does nothing.
+  /// What step() does to the scale, for a step that was taken by hand after unscale(): it counts the leaves
+  /// that were unscaled and took no step() since. Without such it does nothing.
   void update();
 
   double scale() const { return scale_; }
@@ -67,17 +67,27 @@ class GradScaler final {
   void load_state_dict(const StateDict& state);
 
  private:
+  // A leaf whose gradient was divided, and whether an Inf or NaN was seen in it.
+  struct Unscaled {
+    std::shared_ptr<TensorImpl> leaf;
+    bool found = false;
+  };
+
+  friend class optim::Fields;
+  void visit(optim::Fields& v);
   void check_values() const;
   // Divides those gradients that were not yet, and looks at all of them.
   void unscale_leaves(const std::vector<Tensor>& leaves);
   bool step_leaves(optim::Optimizer& optimizer, nn::Module* model, const std::vector<Tensor>& leaves);
+  // What one step does to the scale.
+  void count(bool found);
 
   double scale_, growth_, backoff_;
   int64_t interval_, good_steps_ = 0;
   double min_ = std::numeric_limits<float>::min(), max_ = std::numeric_limits<float>::max();
   std::optional<double> used_;  // by the last scale_loss
-  bool found_ = false;          // an Inf or NaN since the last update
-  std::unordered_map<const TensorImpl*, std::shared_ptr<TensorImpl>> unscaled_;  // leaves, since then
+  std::unordered_map<const TensorImpl*, Unscaled>
+      unscaled_;  // since its leaf's last step, or the last update
 };
 
 }  // namespace amp

@@ -3,9 +3,9 @@
 
 #include <cmath>
 
-#include "spiraltorch/backend/kernels.h"
 #include "spiraltorch/ops/arithmetic.h"
 #include "spiraltorch/ops/creation.h"
+#include "spiraltorch/optim/fused.h"
 #include "spiraltorch/optim/riemannian.h"
 
 namespace st::optim {
@@ -60,7 +60,8 @@ void adam_step(const Tensor& leaf, const Tensor& g, AdamState& s, const Options&
 
 // The slot of one leaf, without its decay; nothing where the state is not flat memory.
 template <class Options>
-std::optional<AdamSlot> adam_slot(const Tensor& leaf, const Tensor& grad, AdamState& s, const Options& o) {
+std::optional<AdamSlot> adam_slot(LeafStep<Options, AdamState>& step) {
+  auto& [leaf, grad, s, o] = step;
   const bool is_new = !s.exp_avg.defined();
   for (Tensor* moment : {&s.exp_avg, &s.exp_avg_sq}) {
     if (is_new) *moment = zeros_like(leaf);
@@ -83,23 +84,7 @@ std::optional<AdamSlot> adam_slot(const Tensor& leaf, const Tensor& grad, AdamSt
   return slot;
 }
 
-// One pass for all steps that have a slot, which `decay` completes, and `update` for the others.
-template <class Step, class Decay, class Update>
-void step_together(std::span<Step> steps, const Decay& decay, const Update& update) {
-  std::vector<AdamSlot> slots;
-  slots.reserve(steps.size());
-  for (Step& s : steps) {
-    if (auto slot = adam_slot(s.leaf, s.grad, s.state, s.options)) {
-      decay(*slot, s.options);
-      slots.push_back(*slot);
-    } else {
-      update(s);
-    }
-  }
-  if (!slots.empty()) kernels(steps.front().leaf.device()).adam(slots);
-}
-
-// The same for a parameter on a curved manifold; `decay` is the part of the decay that enters the gradient.
+// Adam's step on a curved manifold; `decay` is the part of the decay that enters the gradient.
 template <class Options>
 void riemannian_adam(const Manifold& manifold, const Tensor& leaf, const Tensor& grad, AdamState& s,
                      const Options& o, double decay) {
@@ -118,6 +103,14 @@ void riemannian_adam(const Manifold& manifold, const Tensor& leaf, const Tensor&
                    .eps = o.eps},
                   leaf, grad,
                   {.m = &s.exp_avg, .v = &s.exp_avg_sq, .max_v = o.amsgrad ? &s.max_exp_avg_sq : nullptr});
+}
+
+void adam_update(const Tensor& leaf, const Tensor& grad, AdamState& state, const AdamOptions& o) {
+  if (const Manifold* manifold = curved_manifold(leaf)) {
+    return riemannian_adam(*manifold, leaf, grad, state, o, o.weight_decay);
+  }
+  const Tensor g = o.maximize ? neg(grad) : grad;
+  adam_step(leaf, o.weight_decay != 0 ? add(g, leaf, {.alpha = o.weight_decay}) : g, state, o);
 }
 
 // Second moments are one number a point there.
@@ -149,14 +142,6 @@ bool Adam::fits(size_t i, const std::string& name, const Shape& shape) const {
   return fits_adam(parameters()[i], name, shape);
 }
 
-void adam_update(const Tensor& leaf, const Tensor& grad, AdamState& state, const AdamOptions& o) {
-  if (const Manifold* manifold = curved_manifold(leaf)) {
-    return riemannian_adam(*manifold, leaf, grad, state, o, o.weight_decay);
-  }
-  const Tensor g = o.maximize ? neg(grad) : grad;
-  adam_step(leaf, o.weight_decay != 0 ? add(g, leaf, {.alpha = o.weight_decay}) : g, state, o);
-}
-
 void AdamW::update(Tensor& leaf, const Tensor& grad, AdamState& state, const AdamWOptions& o) {
   if (o.weight_decay != 0) leaf.mul_(1 - o.lr * o.weight_decay);  // towards the origin, on the ball too
   if (const Manifold* manifold = curved_manifold(leaf)) {
@@ -165,16 +150,26 @@ void AdamW::update(Tensor& leaf, const Tensor& grad, AdamState& state, const Ada
   adam_step(leaf, o.maximize ? neg(grad) : grad, state, o);
 }
 
-void Adam::fused(std::span<Step> steps) {
-  step_together(
-      steps, [](AdamSlot& slot, const AdamOptions& o) { slot.weight_decay = o.weight_decay; },
-      [this](Step& s) { update(s.leaf, s.grad, s.state, s.options); });
+void Adam::update_all(std::span<Step> steps) { adam_steps(steps); }
+
+void adam_steps(std::span<LeafStep<AdamOptions, AdamState>> steps) {
+  const auto slot_of = [](auto& s) {
+    auto slot = adam_slot(s);
+    if (slot) slot->weight_decay = s.options.weight_decay;
+    return slot;
+  };
+  step_together(steps, &Kernels::adam, slot_of,
+                [](auto& s) { adam_update(s.leaf, s.grad, s.state, s.options); });
 }
 
-void AdamW::fused(std::span<Step> steps) {
-  step_together(
-      steps, [](AdamSlot& slot, const AdamWOptions& o) { slot.shrink = 1 - o.lr * o.weight_decay; },
-      [this](Step& s) { update(s.leaf, s.grad, s.state, s.options); });
+void AdamW::update_all(std::span<Step> steps) {
+  const auto slot_of = [](auto& s) {
+    auto slot = adam_slot(s);
+    if (slot) slot->shrink = 1 - s.options.lr * s.options.weight_decay;
+    return slot;
+  };
+  step_together(steps, &Kernels::adam, slot_of,
+                [this](Step& s) { update(s.leaf, s.grad, s.state, s.options); });
 }
 
 bool AdamW::fits(size_t i, const std::string& name, const Shape& shape) const {

@@ -61,12 +61,12 @@ class Adam final : public OptimizerOf<AdamOptions, AdamState> {
 
  protected:
   void update(Tensor& leaf, const Tensor& grad, AdamState& state, const AdamOptions& options) override;
-  void fused(std::span<Step> steps) override;
+  void update_all(std::span<Step> steps) override;
   bool fits(size_t i, const std::string& name, const Shape& shape) const override;
 };
 
-/// That update of one leaf, with grad mode off.
-void adam_update(const Tensor& leaf, const Tensor& grad, AdamState& state, const AdamOptions& options);
+/// That step of each leaf, with grad mode off.
+void adam_steps(std::span<LeafStep<AdamOptions, AdamState>> steps);
 
 /// Adam with the decay apart from the gradient: p <- (1 - lr weight_decay) p, then Adam's step of the plain
 /// gradient. Source: Loshchilov and Hutter 2019, torch.optim.AdamW.
@@ -78,7 +78,7 @@ class AdamW final : public OptimizerOf<AdamWOptions, AdamState> {
 
  protected:
   void update(Tensor& leaf, const Tensor& grad, AdamState& state, const AdamWOptions& options) override;
-  void fused(std::span<Step> steps) override;
+  void update_all(std::span<Step> steps) override;
   bool fits(size_t i, const std::string& name, const Shape& shape) const override;
 };
 

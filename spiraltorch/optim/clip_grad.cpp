@@ -21,7 +21,10 @@ std::vector<Tensor> grads_of(const char* op, const std::vector<Tensor>& params) 
   return grads;
 }
 
+// In x's dtype; of 16 bits it is computed in float32 and rounded once.
 Tensor norm(const Tensor& x, double p) {
+  const bool narrow = x.dtype() == DType::float16 || x.dtype() == DType::bfloat16;
+  if (narrow) return norm(x.to(DType::float32), p).to(x.dtype());
   if (p == 2) return sqrt(sum(mul(x, x)));
   if (std::isinf(p)) return x.numel() == 0 ? zeros({}, x.dtype(), x.device()) : max(abs(x));
   return pow(sum(pow(abs(x), p)), 1 / p);
@@ -39,7 +42,9 @@ Tensor clip_grad_norm_(const std::vector<Tensor>& params, double max_norm,
   if (grads.empty()) return zeros({});
   std::vector<Tensor> norms;
   norms.reserve(grads.size());
-  for (const Tensor& grad : grads) norms.push_back(norm(grad, options.norm_type));
+  for (const Tensor& grad : grads) {
+    norms.push_back(norm(grad, options.norm_type).to(grads.front().device()));
+  }
   const Tensor total = norm(stack(norms), options.norm_type);
   if (options.error_if_nonfinite) {
     check<ValueError>(std::isfinite(total.item<double>()),
@@ -47,7 +52,8 @@ Tensor clip_grad_norm_(const std::vector<Tensor>& params, double max_norm,
                       options.norm_type, total.item<double>());
   }
   const Tensor scale = clamp(max_norm / (total + 1e-6), {}, 1.0);
-  for (const Tensor& grad : grads) grad.mul_(scale);
+  if (scale.item<double>() == 1) return total;  // nothing to scale, no pass
+  for (const Tensor& grad : grads) grad.mul_(scale.to(grad.device()));
   return total;
 }
 

@@ -15,7 +15,8 @@ struct ClipGradNormOptions {
 };
 
 /// Scales all gradients by min(1, max_norm / (norm + 1e-6)), where norm is that of all of them as one vector,
-/// and returns the norm before, a 0-dim tensor. Parameters without a gradient do not count. Throws ValueError
+/// and returns the norm before, a 0-dim tensor of the gradients' dtype on the first one's device; of 16 bits,
+/// norms are accumulated in float32. Parameters without a gradient do not count. Throws ValueError
 /// unless max_norm >= 0 and norm_type > 0. Source: torch.nn.utils.clip_grad_norm_.
 Tensor clip_grad_norm_(const std::vector<Tensor>& params, double max_norm,
                        const ClipGradNormOptions& options = {});

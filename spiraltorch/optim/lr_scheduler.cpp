@@ -6,9 +6,21 @@
 #include <cmath>
 #include <numbers>
 
-#include "spiraltorch/optim/scalar_state.h"
+#include "spiraltorch/optim/field_state.h"
 
 namespace st::optim {
+namespace {
+
+void check_gamma(const char* who, double gamma) {
+  check<ValueError>(gamma > 0 && std::isfinite(gamma), "{}: gamma must be positive and finite, got {}", who,
+                    gamma);
+}
+
+void check_total_iters(const char* who, int64_t total_iters) {
+  check<ValueError>(total_iters >= 1, "{}: total_iters must be at least 1, got {}", who, total_iters);
+}
+
+}  // namespace
 
 // --- LRScheduler
 
@@ -39,19 +51,21 @@ void LRScheduler::step() {
   read_rates();
 }
 
-StateDict LRScheduler::state_dict() const {
-  LRScheduler& self = const_cast<LRScheduler&>(*this);  // naming the fields changes nothing
-  ScalarState state{fields(), {{"base_lrs", &self.base_lrs_}, {"last_lr", &self.last_lr_}}};
-  state.numbers.push_back({"last_epoch", &self.last_epoch_});
-  StateDict dict = save(state);
-  save_more(dict);
-  return dict;
+void LRScheduler::check_values() const {
+  check_rates("base_lrs", base_lrs_);
+  check_rates("last_lr", last_lr_);
 }
 
-void LRScheduler::load_state_dict(const StateDict& from) {
-  ScalarState state{fields(), {{"base_lrs", &base_lrs_}, {"last_lr", &last_lr_}}};
-  state.numbers.push_back({"last_epoch", &last_epoch_});
-  load("the schedule", state, load_more(from));
+void LRScheduler::visit(Fields& v) {
+  v("last_epoch", last_epoch_);
+  v("base_lrs", base_lrs_);
+  v("last_lr", last_lr_);
+}
+
+StateDict LRScheduler::state_dict() const { return save(Fields::of(*this)); }
+
+void LRScheduler::load_state_dict(const StateDict& state) {
+  load("the schedule", Fields::of(*this), state, [this] { check_values(); });
   for (size_t i = 0; i < last_lr_.size(); ++i) optimizer_.set_lr(last_lr_[i], i);
 }
 
@@ -59,29 +73,131 @@ void LRScheduler::load_state_dict(const StateDict& from) {
 
 StepLR::StepLR(Optimizer& optimizer, int64_t step_size, const StepLROptions& options)
     : LRScheduler(optimizer), step_size_(step_size), gamma_(options.gamma) {
-  check<ValueError>(step_size >= 1, "StepLR: step_size must be at least 1, got {}", step_size);
-  check<ValueError>(gamma_ > 0 && std::isfinite(gamma_), "StepLR: gamma must be positive and finite, got {}",
-                    gamma_);
+  check_values();
   start();
+}
+
+void StepLR::check_values() const {
+  check<ValueError>(step_size_ >= 1, "StepLR: step_size must be at least 1, got {}", step_size_);
+  check_gamma("StepLR", gamma_);
+  LRScheduler::check_values();
 }
 
 double StepLR::next(double lr, double) const { return last_epoch_ % step_size_ == 0 ? lr * gamma_ : lr; }
 
-std::vector<Fields::Field> StepLR::fields() const {
-  StepLR& self = const_cast<StepLR&>(*this);
-  return {{"step_size", &self.step_size_}, {"gamma", &self.gamma_}};
+void StepLR::visit(Fields& v) {
+  v("step_size", step_size_);
+  v("gamma", gamma_);
+  LRScheduler::visit(v);
+}
+
+// --- MultiStepLR and ExponentialLR
+
+MultiStepLR::MultiStepLR(Optimizer& optimizer, std::vector<int64_t> milestones, const StepLROptions& options)
+    : LRScheduler(optimizer), milestones_(std::move(milestones)), gamma_(options.gamma) {
+  check_values();
+  start();
+}
+
+void MultiStepLR::check_values() const {
+  for (int64_t milestone : milestones_) {
+    check<ValueError>(milestone >= 1, "MultiStepLR: milestones must be at least 1, got {}", milestone);
+  }
+  check_gamma("MultiStepLR", gamma_);
+  LRScheduler::check_values();
+}
+
+double MultiStepLR::next(double lr, double) const {
+  const auto times = std::count(milestones_.begin(), milestones_.end(), last_epoch_);
+  return times == 0 ? lr : lr * std::pow(gamma_, static_cast<double>(times));
+}
+
+void MultiStepLR::visit(Fields& v) {
+  v("milestones", milestones_);
+  v("gamma", gamma_);
+  LRScheduler::visit(v);
+}
+
+ExponentialLR::ExponentialLR(Optimizer& optimizer, double gamma) : LRScheduler(optimizer), gamma_(gamma) {
+  check_values();
+  start();
+}
+
+void ExponentialLR::check_values() const {
+  check_gamma("ExponentialLR", gamma_);
+  LRScheduler::check_values();
+}
+
+void ExponentialLR::visit(Fields& v) {
+  v("gamma", gamma_);
+  LRScheduler::visit(v);
+}
+
+// --- ConstantLR and PolynomialLR
+
+ConstantLR::ConstantLR(Optimizer& optimizer, const ConstantLROptions& options)
+    : LRScheduler(optimizer), o_(options) {
+  check_values();
+  start();
+}
+
+void ConstantLR::check_values() const {
+  check<ValueError>(o_.factor > 0 && o_.factor <= 1, "ConstantLR: factor must be in (0, 1], got {}",
+                    o_.factor);
+  check_total_iters("ConstantLR", o_.total_iters);
+  LRScheduler::check_values();
+}
+
+double ConstantLR::next(double lr, double) const {
+  return last_epoch_ == o_.total_iters ? lr * (1.0 / o_.factor) : lr;
+}
+
+void ConstantLR::visit(Fields& v) {
+  v("factor", o_.factor);
+  v("total_iters", o_.total_iters);
+  LRScheduler::visit(v);
+}
+
+PolynomialLR::PolynomialLR(Optimizer& optimizer, const PolynomialLROptions& options)
+    : LRScheduler(optimizer), o_(options) {
+  check_values();
+  start();
+}
+
+void PolynomialLR::check_values() const {
+  check_total_iters("PolynomialLR", o_.total_iters);
+  check<ValueError>(o_.power >= 0 && std::isfinite(o_.power),
+                    "PolynomialLR: power must be at least 0 and finite, got {}", o_.power);
+  LRScheduler::check_values();
+}
+
+double PolynomialLR::next(double lr, double) const {
+  if (last_epoch_ > o_.total_iters) return lr;
+  const double t = static_cast<double>(last_epoch_), total = static_cast<double>(o_.total_iters);
+  return lr * std::pow((1.0 - t / total) / (1.0 - (t - 1) / total), o_.power);
+}
+
+void PolynomialLR::visit(Fields& v) {
+  v("total_iters", o_.total_iters);
+  v("power", o_.power);
+  LRScheduler::visit(v);
 }
 
 // --- LinearLR
 
 LinearLR::LinearLR(Optimizer& optimizer, const LinearLROptions& options)
     : LRScheduler(optimizer), o_(options) {
+  check_values();
+  start();
+}
+
+void LinearLR::check_values() const {
   check<ValueError>(o_.start_factor > 0 && o_.start_factor <= 1,
                     "LinearLR: start_factor must be in (0, 1], got {}", o_.start_factor);
   check<ValueError>(o_.end_factor >= 0 && o_.end_factor <= 1,
                     "LinearLR: end_factor must be in [0, 1], got {}", o_.end_factor);
-  check<ValueError>(o_.total_iters >= 1, "LinearLR: total_iters must be at least 1, got {}", o_.total_iters);
-  start();
+  check_total_iters("LinearLR", o_.total_iters);
+  LRScheduler::check_values();
 }
 
 double LinearLR::next(double lr, double) const {
@@ -91,9 +207,11 @@ double LinearLR::next(double lr, double) const {
                              static_cast<double>(last_epoch_ - 1) * rise));
 }
 
-std::vector<Fields::Field> LinearLR::fields() const {
-  LinearLROptions& o = const_cast<LinearLR&>(*this).o_;
-  return {{"start_factor", &o.start_factor}, {"end_factor", &o.end_factor}, {"total_iters", &o.total_iters}};
+void LinearLR::visit(Fields& v) {
+  v("start_factor", o_.start_factor);
+  v("end_factor", o_.end_factor);
+  v("total_iters", o_.total_iters);
+  LRScheduler::visit(v);
 }
 
 // --- CosineAnnealingLR
@@ -101,10 +219,15 @@ std::vector<Fields::Field> LinearLR::fields() const {
 CosineAnnealingLR::CosineAnnealingLR(Optimizer& optimizer, int64_t t_max,
                                      const CosineAnnealingLROptions& options)
     : LRScheduler(optimizer), t_max_(t_max), eta_min_(options.eta_min) {
-  check<ValueError>(t_max >= 1, "CosineAnnealingLR: t_max must be at least 1, got {}", t_max);
+  check_values();
+  start();
+}
+
+void CosineAnnealingLR::check_values() const {
+  check<ValueError>(t_max_ >= 1, "CosineAnnealingLR: t_max must be at least 1, got {}", t_max_);
   check<ValueError>(eta_min_ >= 0 && std::isfinite(eta_min_),
                     "CosineAnnealingLR: eta_min must be at least 0 and finite, got {}", eta_min_);
-  start();
+  LRScheduler::check_values();
 }
 
 double CosineAnnealingLR::next(double lr, double base) const {
@@ -118,9 +241,10 @@ double CosineAnnealingLR::next(double lr, double base) const {
   return std::max(next, 0.0);  // a rounding below 0 is no rate
 }
 
-std::vector<Fields::Field> CosineAnnealingLR::fields() const {
-  CosineAnnealingLR& self = const_cast<CosineAnnealingLR&>(*this);
-  return {{"t_max", &self.t_max_}, {"eta_min", &self.eta_min_}};
+void CosineAnnealingLR::visit(Fields& v) {
+  v("t_max", t_max_);
+  v("eta_min", eta_min_);
+  LRScheduler::visit(v);
 }
 
 // --- SequentialLR
@@ -138,14 +262,20 @@ SequentialLR::SequentialLR(Optimizer& optimizer, std::vector<std::shared_ptr<LRS
     check<ValueError>(!dynamic_cast<const SequentialLR*>(schedulers_[i].get()),
                       "SequentialLR: schedule {} is a SequentialLR itself", i);
   }
+  check_values();
+  for (size_t i = 0; i < base_lrs_.size(); ++i) optimizer.set_lr(base_lrs_[i], i);  // undoes their own starts
+  schedulers_[0]->start();
+  last_lr_ = schedulers_[0]->last_lr_;
+}
+
+void SequentialLR::check_values() const {
   for (size_t i = 0; i < milestones_.size(); ++i) {
     check<ValueError>(milestones_[i] > (i ? milestones_[i - 1] : 0),
                       "SequentialLR: milestones must ascend from 1, got {} at position {}", milestones_[i],
                       i);
   }
-  for (size_t i = 0; i < base_lrs_.size(); ++i) optimizer.set_lr(base_lrs_[i], i);  // undoes their own starts
-  schedulers_[0]->start();
-  last_lr_ = schedulers_[0]->last_lr_;
+  for (const auto& schedule : schedulers_) schedule->check_values();
+  LRScheduler::check_values();
 }
 
 size_t SequentialLR::current() const {
@@ -166,28 +296,12 @@ void SequentialLR::step() {
   last_lr_ = schedule.last_lr_;
 }
 
-void SequentialLR::save_more(StateDict& state) const {
+void SequentialLR::visit(Fields& v) {
+  v("milestones", milestones_);
+  LRScheduler::visit(v);
   for (size_t i = 0; i < schedulers_.size(); ++i) {
-    for (const auto& [name, value] : schedulers_[i]->state_dict()) {
-      state.insert("schedulers." + std::to_string(i) + "." + name, value);
-    }
+    v.nested("schedulers." + std::to_string(i) + ".", *schedulers_[i]);
   }
-}
-
-StateDict SequentialLR::load_more(const StateDict& state) {
-  std::vector<StateDict> parts(schedulers_.size());
-  StateDict rest;
-  for (const auto& [name, value] : state) {
-    size_t i = 0;
-    std::string prefix;
-    for (; i < parts.size(); ++i) {
-      prefix = "schedulers." + std::to_string(i) + ".";
-      if (name.starts_with(prefix)) break;
-    }
-    i < parts.size() ? parts[i].insert(name.substr(prefix.size()), value) : rest.insert(name, value);
-  }
-  for (size_t i = 0; i < parts.size(); ++i) schedulers_[i]->load_state_dict(parts[i]);
-  return rest;
 }
 
 }  // namespace st::optim

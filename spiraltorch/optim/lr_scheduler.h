@@ -1,6 +1,6 @@
-// PyTorch's everyday schedules of the learning rate: LRScheduler, StepLR, LinearLR, CosineAnnealingLR and
-// SequentialLR, which runs one after another. ReduceLROnPlateau and WarmupCosineScheduler have files of their
-// own.
+// PyTorch's everyday schedules of the learning rate: LRScheduler, StepLR, MultiStepLR, ExponentialLR,
+// ConstantLR, LinearLR, PolynomialLR, CosineAnnealingLR and SequentialLR, which runs one after another.
+// ReduceLROnPlateau and WarmupCosineScheduler have files of their own.
 #pragma once
 
 #include <cstdint>
@@ -34,7 +34,8 @@ class LRScheduler {
   /// The options and "last_epoch", "base_lrs", "last_lr".
   StateDict state_dict() const;
   /// Continues from there. Differs from PyTorch: the optimiser gets the rates it had, so that it does not
-  /// matter which of the two is loaded first. Throws ValueError that lists what does not fit.
+  /// matter which of the two is loaded first. Throws ValueError that lists what does not fit, and for values
+  /// that the constructor would refuse; then nothing has changed.
   void load_state_dict(const StateDict& state);
 
  protected:
@@ -44,12 +45,11 @@ class LRScheduler {
   virtual double first(double lr) const { return lr; }
   /// The rate at last_epoch() >= 1, from the one before it and the base.
   virtual double next(double lr, double base) const = 0;
-  /// The options by name.
-  virtual std::vector<Fields::Field> fields() const = 0;
-  /// What is saved beside them.
-  virtual void save_more(StateDict&) const {}
-  /// Loads that, and returns what is left of `state`.
-  virtual StateDict load_more(const StateDict& state) { return state; }
+  /// What is saved. A schedule names its options, then calls its base's.
+  virtual void visit(Fields& v);
+  /// Throws ValueError for options and rates that make no sense. Constructors call it, and loading. A
+  /// schedule looks at its options, then calls its base's.
+  virtual void check_values() const;
   /// Takes epoch 0. A constructor ends with it.
   void start();
 
@@ -58,6 +58,7 @@ class LRScheduler {
   std::vector<double> base_lrs_, last_lr_;
 
  private:
+  friend class Fields;
   friend class SequentialLR;
   void read_rates();
 };
@@ -74,10 +75,80 @@ class StepLR final : public LRScheduler {
 
  private:
   double next(double lr, double base) const override;
-  std::vector<Fields::Field> fields() const override;
+  void visit(Fields& v) override;
+  void check_values() const override;
 
   int64_t step_size_;
   double gamma_;
+};
+
+/// The rate times gamma after the steps that `milestones` names, in any order; one that is there twice counts
+/// twice. Throws ValueError unless milestones are at least 1 and gamma is positive and finite.
+/// Source: torch.optim.lr_scheduler.MultiStepLR.
+class MultiStepLR final : public LRScheduler {
+ public:
+  MultiStepLR(Optimizer& optimizer, std::vector<int64_t> milestones, const StepLROptions& options = {});
+
+ private:
+  double next(double lr, double base) const override;
+  void visit(Fields& v) override;
+  void check_values() const override;
+
+  std::vector<int64_t> milestones_;
+  double gamma_;
+};
+
+/// The rate times gamma after every step. Throws ValueError unless gamma is positive and finite.
+/// Source: torch.optim.lr_scheduler.ExponentialLR.
+class ExponentialLR final : public LRScheduler {
+ public:
+  ExponentialLR(Optimizer& optimizer, double gamma);
+
+ private:
+  double next(double lr, double) const override { return lr * gamma_; }
+  void visit(Fields& v) override;
+  void check_values() const override;
+
+  double gamma_;
+};
+
+struct ConstantLROptions {
+  double factor = 1.0 / 3;
+  int64_t total_iters = 5;
+};
+
+/// The rate times factor for the first total_iters steps. Throws ValueError unless factor is in (0, 1] and
+/// total_iters >= 1. Source: torch.optim.lr_scheduler.ConstantLR.
+class ConstantLR final : public LRScheduler {
+ public:
+  explicit ConstantLR(Optimizer& optimizer, const ConstantLROptions& options = {});
+
+ private:
+  double first(double lr) const override { return lr * o_.factor; }
+  double next(double lr, double base) const override;
+  void visit(Fields& v) override;
+  void check_values() const override;
+
+  ConstantLROptions o_;
+};
+
+struct PolynomialLROptions {
+  int64_t total_iters = 5;
+  double power = 1;
+};
+
+/// base (1 - t / total_iters)^power at step t, and what it is then after total_iters. Throws ValueError
+/// unless total_iters >= 1 and power is at least 0 and finite. Source: torch.optim.lr_scheduler.PolynomialLR.
+class PolynomialLR final : public LRScheduler {
+ public:
+  explicit PolynomialLR(Optimizer& optimizer, const PolynomialLROptions& options = {});
+
+ private:
+  double next(double lr, double base) const override;
+  void visit(Fields& v) override;
+  void check_values() const override;
+
+  PolynomialLROptions o_;
 };
 
 struct LinearLROptions {
@@ -96,7 +167,8 @@ class LinearLR final : public LRScheduler {
  private:
   double first(double lr) const override { return lr * o_.start_factor; }
   double next(double lr, double base) const override;
-  std::vector<Fields::Field> fields() const override;
+  void visit(Fields& v) override;
+  void check_values() const override;
 
   LinearLROptions o_;
 };
@@ -114,7 +186,8 @@ class CosineAnnealingLR final : public LRScheduler {
 
  private:
   double next(double lr, double base) const override;
-  std::vector<Fields::Field> fields() const override;
+  void visit(Fields& v) override;
+  void check_values() const override;
 
   int64_t t_max_;
   double eta_min_;
@@ -125,7 +198,8 @@ class CosineAnnealingLR final : public LRScheduler {
 ///   SequentialLR s(opt, {std::make_shared<LinearLR>(opt), std::make_shared<CosineAnnealingLR>(opt, 95)},
 ///   {5});
 /// Throws ValueError unless there is one milestone less than schedules, milestones ascend from 1, and the
-/// schedules belong to this optimiser and are no SequentialLR themselves.
+/// schedules belong to this optimiser and are no SequentialLR themselves. Its state dict has "milestones" and
+/// those of the schedules: "schedulers.0.last_epoch", ...
 /// Source: torch.optim.lr_scheduler.SequentialLR.
 class SequentialLR final : public LRScheduler {
  public:
@@ -135,9 +209,8 @@ class SequentialLR final : public LRScheduler {
 
  private:
   double next(double lr, double) const override { return lr; }
-  std::vector<Fields::Field> fields() const override { return {}; }
-  void save_more(StateDict& state) const override;
-  StateDict load_more(const StateDict& state) override;
+  void visit(Fields& v) override;
+  void check_values() const override;
   size_t current() const;
 
   std::vector<std::shared_ptr<LRScheduler>> schedulers_;

@@ -5,9 +5,9 @@
 #include <set>
 #include <unordered_set>
 
-#include "spiraltorch/autograd/meta.h"
 #include "spiraltorch/nn/module.h"
 #include "spiraltorch/ops/creation.h"
+#include "spiraltorch/optim/field_state.h"
 
 namespace st::optim {
 namespace {
@@ -16,40 +16,9 @@ std::string key_of(const char* what, size_t i, const std::string& name) {
   return std::string(what) + "." + std::to_string(i) + "." + name;
 }
 
-// The value of a field as a tensor; undefined for an undefined tensor.
-Tensor saved(const Fields::Field& field) {
-  if (field.number) return tensor(Scalar(*field.number), DType::float64);
-  if (field.count) return tensor(Scalar(*field.count), DType::int64);
-  if (field.flag) return tensor(Scalar(*field.flag), DType::bool_);
-  return field.tensor->defined() ? field.tensor->detach() : *field.tensor;
-}
-
-// What is wrong with `value` for a field; empty if nothing. Whether a tensor's shape fits is known already.
-std::string problem_of(const Fields::Field& field, const Tensor& value, const Tensor& leaf, bool shape_fits) {
-  if (!value.defined()) return "is undefined";
-  if (field.tensor) {
-    if (!shape_fits) {
-      return "is " + to_text(value.shape()) + " in the state dict, the parameter is " + to_text(leaf.shape());
-    }
-    return value.is_floating_point() ? "" : "is " + to_text(value.dtype()) + ", a floating dtype is needed";
-  }
-  if (value.dim() != 0) return "is " + to_text(value.shape()) + ", a single number is needed";
-  return std::isfinite(value.item<double>()) ? "" : "is " + to_text(value.item<double>());
-}
-
-void load(const Fields::Field& field, const Tensor& value, DType dtype, Device device) {
-  if (field.number) *field.number = value.item<double>();
-  if (field.count) *field.count = value.item<int64_t>();
-  if (field.flag) *field.flag = value.item<bool>();
-  if (field.tensor) {
-    const Tensor near = value.detach().to(dtype).to(device);
-    *field.tensor = near.storage() == value.storage() ? near.clone() : near;
-  }
-}
-
 double& lr_of(const std::vector<Fields::Field>& options) {
   for (const auto& field : options) {
-    if (field.name == "lr") return *field.number;
+    if (field.name == "lr") return *std::get<double*>(field.value);
   }
   fail<ValueError>("optimizer: its options have no lr");
 }
@@ -103,17 +72,6 @@ void Optimizer::update_due(const std::function<bool(const Tensor& leaf)>& chosen
   update_leaves(due);
 }
 
-bool can_fuse(const Tensor& leaf, const Tensor& grad) {
-  if (const AutogradMeta* meta = leaf.handle()->autograd.get(); meta && meta->manifold) return false;
-  return (leaf.dtype() == DType::float32 || leaf.dtype() == DType::float64) && leaf.is_contiguous() &&
-         is_flat_like(grad, leaf);
-}
-
-bool is_flat_like(const Tensor& state, const Tensor& leaf) {
-  return state.dtype() == leaf.dtype() && state.shape() == leaf.shape() && state.is_contiguous() &&
-         state.storage() != leaf.storage();
-}
-
 void Optimizer::step(nn::Module& module) {
   const NoGradGuard guard;
   std::unordered_set<const TensorImpl*> members;
@@ -148,6 +106,8 @@ void Optimizer::set_lr(double lr, size_t group) {
 void Optimizer::set_lr(double lr) {
   for (size_t group = 0; group < num_groups(); ++group) set_lr(lr, group);
 }
+
+void Optimizer::set_lr(double lr, nn::Module& /*module*/) { set_lr(lr); }
 
 StateDict Optimizer::state_dict() const {
   StateDict state;
@@ -184,8 +144,12 @@ void Optimizer::load_state_dict(const StateDict& state) {
       const std::string key = key_of("state", i, field.name);
       const Tensor* value = expect(key, has_state[i] && !field.optional);
       if (!value) continue;
-      const std::string problem =
-          problem_of(field, *value, leaves_[i], !value->defined() || fits(i, field.name, value->shape()));
+      std::string problem = problem_of(field, *value);
+      if (problem.empty() && std::holds_alternative<Tensor*>(field.value) &&
+          !fits(i, field.name, value->shape())) {
+        problem = "is " + to_text(value->shape()) + " in the state dict, the parameter is " +
+                  to_text(leaves_[i].shape());
+      }
       if (!problem.empty()) problems += "\n  \"" + key + "\" " + problem;
     }
   }
@@ -194,14 +158,13 @@ void Optimizer::load_state_dict(const StateDict& state) {
     for (const auto& field : options_fields(group)) {
       const std::string key = key_of("groups", group, field.name);
       const Tensor* value = expect(key, true);
-      const std::string problem = value ? problem_of(field, *value, {}, true) : "";
+      const std::string problem = value ? problem_of(field, *value) : "";
       if (!problem.empty()) problems += "\n  \"" + key + "\" " + problem;
       readable = readable && value && problem.empty();
     }
     if (readable) {
       const std::string problem = options_problem(group, [&](const FieldList& options) {
-        for (const auto& field : options)
-          load(field, state.at(key_of("groups", group, field.name)), DType::float64, Device::cpu);
+        for (const auto& field : options) set(field, state.at(key_of("groups", group, field.name)));
         // A schedule may have brought the rate to 0, which a new optimizer would refuse.
         if (double& lr = lr_of(options); lr == 0) lr = 1;
       });
@@ -227,12 +190,12 @@ void Optimizer::load_state_dict(const StateDict& state) {
     reset_state(i, has_state[i]);
     for (const auto& field : state_fields(i)) {
       if (const Tensor* value = state.find(key_of("state", i, field.name)))
-        load(field, *value, leaves_[i].dtype(), leaves_[i].device());
+        set(field, *value, leaves_[i].dtype(), leaves_[i].device());
     }
   }
   for (size_t group = 0; group < num_groups(); ++group) {
     for (const auto& field : options_fields(group)) {
-      load(field, state.at(key_of("groups", group, field.name)), DType::float64, Device::cpu);
+      set(field, state.at(key_of("groups", group, field.name)));
     }
   }
   loaded();

@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "spiraltorch/core/modes.h"
@@ -24,20 +25,11 @@ namespace optim {
 class Fields {
  public:
   struct Field {
-    Field(std::string name, double* x, bool optional = false)
-        : name(std::move(name)), number(x), optional(optional) {}
-    Field(std::string name, int64_t* x) : name(std::move(name)), count(x) {}
-    Field(std::string name, bool* x) : name(std::move(name)), flag(x) {}
-    Field(std::string name, Tensor* x, bool optional = false)
-        : name(std::move(name)), tensor(x), optional(optional) {}
-
     std::string name;
-    // Where the value is: one of these.
-    double* number = nullptr;
-    int64_t* count = nullptr;
-    bool* flag = nullptr;
-    Tensor* tensor = nullptr;
-    bool optional = false;
+    /// Where the value is. int64 are counts, which are never negative; lists keep their length.
+    std::variant<double*, int64_t*, bool*, Tensor*, std::vector<double>*, std::vector<int64_t>*> value;
+    bool optional = false;   // it may be missing, or an undefined tensor
+    bool unbounded = false;  // it may be infinite
   };
 
   /// The fields of x. This is the one place where a const x is visited; naming its fields changes nothing.
@@ -50,10 +42,25 @@ class Fields {
 
   template <class T>
   void operator()(std::string name, T& x) {
-    list_.emplace_back(std::move(name), &x);
+    list_.push_back({std::move(name), &x});
   }
-  /// A tensor that may be undefined: `update` makes it when it needs it.
-  void optional(std::string name, Tensor& x) { list_.emplace_back(std::move(name), &x, true); }
+  /// A number that may be missing, or a tensor that may be undefined: `update` makes it when it needs it.
+  template <class T>
+  void optional(std::string name, T& x) {
+    list_.push_back({.name = std::move(name), .value = &x, .optional = true});
+  }
+  /// A number that may be infinite.
+  void unbounded(std::string name, double& x) {
+    list_.push_back({.name = std::move(name), .value = &x, .unbounded = true});
+  }
+  /// The fields of x under names that begin with `prefix`.
+  template <class T>
+  void nested(const std::string& prefix, T& x) {
+    for (Field field : of(x)) {
+      field.name = prefix + field.name;
+      list_.push_back(std::move(field));
+    }
+  }
 
  private:
   std::vector<Field> list_;
@@ -88,6 +95,8 @@ class Optimizer {
   virtual void set_lr(double lr, size_t group);
   /// Sets the rate of all groups.
   void set_lr(double lr);
+  /// The same; an optimiser that keeps a rate for each parameter sets those of `module` alone beside its own.
+  virtual void set_lr(double lr, nn::Module& module);
   /// The rates that the groups had when this was first called: what schedules start from.
   const std::vector<double>& initial_lrs();
 
@@ -123,9 +132,20 @@ class Optimizer {
   virtual void update_leaves(std::span<const Due> due) = 0;
   virtual FieldList options_fields(size_t group) const = 0;
   /// What is wrong with a group's options once `fill` has put other values into them; empty if nothing is.
-  /// The options themselves stay as they are.
+  /// The options themselves stay as they are. A subclass answers with problem_with.
   virtual std::string options_problem(size_t /*group*/,
                                       const std::function<void(const FieldList&)>& /*fill*/) const {
+    return {};
+  }
+  /// That, for a copy of options whose `check()` throws ValueError for what makes no sense.
+  template <class Options>
+  static std::string problem_with(Options options, const std::function<void(const FieldList&)>& fill) {
+    fill(Fields::of(options));
+    try {
+      options.check();
+    } catch (const ValueError& error) {
+      return error.what();
+    }
     return {};
   }
   /// The fields of leaf i's state; none if it has no state.
@@ -150,11 +170,14 @@ class Optimizer {
   std::vector<double> initial_lrs_;
 };
 
-/// Whether a kernel may see a Euclidean leaf and its gradient as flat memory: contiguous, both float32 or
-/// both float64, apart from each other.
-bool can_fuse(const Tensor& leaf, const Tensor& grad);
-/// Whether a tensor of the leaf's state is flat memory as the leaf is.
-bool is_flat_like(const Tensor& state, const Tensor& leaf);
+/// A leaf that is to take a step, and what its rule needs. `grad` is the leaf's own gradient and is not to be
+/// written to.
+template <class Options, class State>
+struct LeafStep {
+  Tensor leaf, grad;
+  State& state;
+  const Options& options;
+};
 
 /// Leaves that share options.
 template <class Options>
@@ -193,44 +216,25 @@ class OptimizerOf : public Optimizer {
   /// One step of one leaf, with grad mode off. `grad` is the leaf's own gradient and is not to be written to.
   virtual void update(Tensor& leaf, const Tensor& grad, State& state, const Options& options) = 0;
 
-  /// What `update` is given, for one of several leaves.
-  struct Step {
-    Tensor leaf;
-    Tensor grad;
-    State& state;
-    const Options& options;
-  };
-  /// Does for leaves that are can_fuse() what `update` does for each, to the bit. A rule with a kernel
-  /// overrides it.
-  virtual void fused(std::span<Step> steps) {
+  using Step = LeafStep<Options, State>;
+  /// Does for several leaves what `update` does for each, to the bit. A rule with a kernel overrides it.
+  virtual void update_all(std::span<Step> steps) {
     for (Step& s : steps) update(s.leaf, s.grad, s.state, s.options);
   }
 
  private:
   void update_leaves(std::span<const Due> due) final {
-    std::vector<Step> fusible;
-    fusible.reserve(due.size());
+    std::vector<Step> steps;
+    steps.reserve(due.size());
     for (const Due& d : due) {
       if (!states_[d.i]) states_[d.i].emplace();
-      Step step{d.leaf, d.grad, *states_[d.i], options_[d.group]};
-      if (can_fuse(step.leaf, step.grad)) {
-        fusible.push_back(std::move(step));
-      } else {
-        update(step.leaf, step.grad, step.state, step.options);
-      }
+      steps.push_back({d.leaf, d.grad, *states_[d.i], options_[d.group]});
     }
-    fused(fusible);
+    update_all(steps);
   }
   FieldList options_fields(size_t group) const final { return Fields::of(options_[group]); }
   std::string options_problem(size_t group, const std::function<void(const FieldList&)>& fill) const final {
-    Options options = options_[group];
-    fill(Fields::of(options));
-    try {
-      options.check();
-    } catch (const ValueError& error) {
-      return error.what();
-    }
-    return {};
+    return problem_with(options_[group], fill);
   }
   FieldList state_fields(size_t i) const final { return states_[i] ? Fields::of(*states_[i]) : FieldList(); }
   void reset_state(size_t i, bool has_state) final {

@@ -4,28 +4,25 @@
 #include <algorithm>
 #include <cmath>
 
-#include "spiraltorch/optim/scalar_state.h"
+#include "spiraltorch/optim/field_state.h"
 
 namespace st::optim {
 
-// What is saved of one.
-struct PlateauState {
-  static ScalarState of(ReduceLROnPlateau& s) {
-    return {{{"best", &s.best_},
-             {"num_bad_epochs", &s.num_bad_epochs_},
-             {"cooldown_counter", &s.cooldown_counter_},
-             {"last_epoch", &s.last_epoch_},
-             {"factor", &s.o_.factor},
-             {"patience", &s.o_.patience},
-             {"threshold", &s.o_.threshold},
-             {"cooldown", &s.o_.cooldown},
-             {"eps", &s.o_.eps}},
-            {{"min_lr", &s.o_.min_lr}, {"last_lr", &s.last_lr_}}};
-  }
-};
-
 ReduceLROnPlateau::ReduceLROnPlateau(Optimizer& optimizer, const ReduceLROnPlateauOptions& options)
     : optimizer_(optimizer), o_(options) {
+  check_values();
+  const size_t groups = optimizer.num_groups();
+  check<ValueError>(o_.min_lr.size() <= 1 || o_.min_lr.size() == groups,
+                    "ReduceLROnPlateau: min_lr has {} values for {} groups", o_.min_lr.size(), groups);
+  if (o_.min_lr.size() <= 1) {
+    const double all = o_.min_lr.empty() ? 0 : o_.min_lr[0];
+    o_.min_lr.assign(groups, all);
+  }
+  if (o_.mode == PlateauMode::max) best_ = -best_;
+  for (size_t i = 0; i < groups; ++i) last_lr_.push_back(optimizer.lr(i));
+}
+
+void ReduceLROnPlateau::check_values() const {
   check<ValueError>(o_.factor > 0 && o_.factor < 1, "ReduceLROnPlateau: factor must be in (0, 1), got {}",
                     o_.factor);
   check<ValueError>(o_.patience >= 0, "ReduceLROnPlateau: patience must be at least 0, got {}", o_.patience);
@@ -34,19 +31,25 @@ ReduceLROnPlateau::ReduceLROnPlateau(Optimizer& optimizer, const ReduceLROnPlate
                     "ReduceLROnPlateau: threshold must be at least 0, got {}", o_.threshold);
   check<ValueError>(o_.eps >= 0 && std::isfinite(o_.eps), "ReduceLROnPlateau: eps must be at least 0, got {}",
                     o_.eps);
-  const size_t groups = optimizer.num_groups();
-  check<ValueError>(o_.min_lr.size() <= 1 || o_.min_lr.size() == groups,
-                    "ReduceLROnPlateau: min_lr has {} values for {} groups", o_.min_lr.size(), groups);
   for (double rate : o_.min_lr) {
     check<ValueError>(rate >= 0 && std::isfinite(rate),
                       "ReduceLROnPlateau: min_lr must be at least 0, got {}", rate);
   }
-  if (o_.min_lr.size() <= 1) {
-    const double all = o_.min_lr.empty() ? 0 : o_.min_lr[0];
-    o_.min_lr.assign(groups, all);
-  }
-  if (o_.mode == PlateauMode::max) best_ = -best_;
-  for (size_t i = 0; i < groups; ++i) last_lr_.push_back(optimizer.lr(i));
+  check_rates("last_lr", last_lr_);
+}
+
+void ReduceLROnPlateau::visit(Fields& v) {
+  v.unbounded("best", best_);
+  v("num_bad_epochs", num_bad_epochs_);
+  v("cooldown_counter", cooldown_counter_);
+  v("last_epoch", last_epoch_);
+  v("factor", o_.factor);
+  v("patience", o_.patience);
+  v("threshold", o_.threshold);
+  v("cooldown", o_.cooldown);
+  v("eps", o_.eps);
+  v("min_lr", o_.min_lr);
+  v("last_lr", last_lr_);
 }
 
 bool ReduceLROnPlateau::is_better(double metric) const {
@@ -84,12 +87,10 @@ void ReduceLROnPlateau::step(double metric) {
   }
 }
 
-StateDict ReduceLROnPlateau::state_dict() const {
-  return save(PlateauState::of(const_cast<ReduceLROnPlateau&>(*this)));  // naming changes nothing
-}
+StateDict ReduceLROnPlateau::state_dict() const { return save(Fields::of(*this)); }
 
 void ReduceLROnPlateau::load_state_dict(const StateDict& state) {
-  load("ReduceLROnPlateau", PlateauState::of(*this), state);
+  load("ReduceLROnPlateau", Fields::of(*this), state, [this] { check_values(); });
   for (size_t i = 0; i < last_lr_.size(); ++i) optimizer_.set_lr(last_lr_[i], i);
 }
 

@@ -49,11 +49,13 @@ class ReduceLROnPlateau final {
   /// "best", "num_bad_epochs", "cooldown_counter", "last_epoch", "last_lr" and the options that are numbers.
   StateDict state_dict() const;
   /// Continues from there, with the rates that the optimiser had. Throws ValueError that lists what does not
-  /// fit.
+  /// fit, and for values that the constructor would refuse; then nothing has changed.
   void load_state_dict(const StateDict& state);
 
  private:
-  friend struct PlateauState;
+  friend class Fields;
+  void visit(Fields& v);
+  void check_values() const;
   bool is_better(double metric) const;
 
   Optimizer& optimizer_;

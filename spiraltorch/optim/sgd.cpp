@@ -3,38 +3,15 @@
 
 #include <cmath>
 
-#include "spiraltorch/backend/kernels.h"
 #include "spiraltorch/ops/arithmetic.h"
+#include "spiraltorch/optim/fused.h"
 #include "spiraltorch/optim/riemannian.h"
 
 namespace st::optim {
 
 template class OptimizerOf<SGDOptions, SGDState>;
 
-void SGDOptions::visit(Fields& v) {
-  v("lr", lr);
-  v("momentum", momentum);
-  v("dampening", dampening);
-  v("weight_decay", weight_decay);
-  v("nesterov", nesterov);
-  v("maximize", maximize);
-}
-
-void SGDOptions::check() const {
-  st::check<ValueError>(lr > 0 && std::isfinite(lr), "SGD: lr must be positive and finite, got {}", lr);
-  st::check<ValueError>(momentum >= 0 && std::isfinite(momentum), "SGD: momentum must be at least 0, got {}",
-                        momentum);
-  st::check<ValueError>(std::isfinite(dampening), "SGD: dampening must be finite, got {}", dampening);
-  st::check<ValueError>(weight_decay >= 0 && std::isfinite(weight_decay),
-                        "SGD: weight_decay must be at least 0, got {}", weight_decay);
-  st::check<ValueError>(!nesterov || (momentum > 0 && dampening == 0),
-                        "SGD: nesterov needs a momentum and no dampening, got momentum {} and dampening {}",
-                        momentum, dampening);
-}
-
-void SGD::update(Tensor& leaf, const Tensor& grad, SGDState& state, const SGDOptions& options) {
-  sgd_update(leaf, grad, state, options);
-}
+namespace {
 
 void sgd_update(const Tensor& leaf, const Tensor& grad, SGDState& state, const SGDOptions& o) {
   if (const Manifold* manifold = curved_manifold(leaf)) {
@@ -63,29 +40,56 @@ void sgd_update(const Tensor& leaf, const Tensor& grad, SGDState& state, const S
   leaf.add_(g, -o.lr);
 }
 
-void SGD::fused(std::span<Step> steps) {
-  std::vector<SGDSlot> slots;
-  slots.reserve(steps.size());
-  for (Step& step : steps) {
-    auto& [leaf, grad, state, o] = step;
-    Tensor& b = state.momentum_buffer;
-    SGDSlot s;
-    if (o.momentum != 0) {
-      s.first = !b.defined();
-      if (s.first) b = empty_like(leaf);
-      if (!is_flat_like(b, leaf)) {
-        update(leaf, grad, state, o);
-        continue;
-      }
-      s.momentum_buffer = b.out().data;
-    }
-    s.dtype = leaf.dtype(), s.n = leaf.numel();
-    s.param = leaf.out().data, s.grad = grad.in().data;
-    s.nesterov = o.nesterov, s.maximize = o.maximize;
-    s.lr = o.lr, s.momentum = o.momentum, s.dampening = o.dampening, s.weight_decay = o.weight_decay;
-    slots.push_back(s);
+// The slot of one leaf; nothing where the buffer is not flat memory.
+std::optional<SGDSlot> sgd_slot(LeafStep<SGDOptions, SGDState>& step) {
+  auto& [leaf, grad, state, o] = step;
+  Tensor& b = state.momentum_buffer;
+  SGDSlot s;
+  if (o.momentum != 0) {
+    s.first = !b.defined();
+    if (s.first) b = empty_like(leaf);
+    if (!is_flat_like(b, leaf)) return {};
+    s.momentum_buffer = b.out().data;
   }
-  if (!slots.empty()) kernels(steps.front().leaf.device()).sgd(slots);
+  s.dtype = leaf.dtype(), s.n = leaf.numel();
+  s.param = leaf.out().data, s.grad = grad.in().data;
+  s.nesterov = o.nesterov, s.maximize = o.maximize;
+  s.lr = o.lr, s.momentum = o.momentum, s.dampening = o.dampening, s.weight_decay = o.weight_decay;
+  return s;
+}
+
+}  // namespace
+
+void SGDOptions::visit(Fields& v) {
+  v("lr", lr);
+  v("momentum", momentum);
+  v("dampening", dampening);
+  v("weight_decay", weight_decay);
+  v("nesterov", nesterov);
+  v("maximize", maximize);
+}
+
+void SGDOptions::check() const {
+  st::check<ValueError>(lr > 0 && std::isfinite(lr), "SGD: lr must be positive and finite, got {}", lr);
+  st::check<ValueError>(momentum >= 0 && std::isfinite(momentum), "SGD: momentum must be at least 0, got {}",
+                        momentum);
+  st::check<ValueError>(std::isfinite(dampening), "SGD: dampening must be finite, got {}", dampening);
+  st::check<ValueError>(weight_decay >= 0 && std::isfinite(weight_decay),
+                        "SGD: weight_decay must be at least 0, got {}", weight_decay);
+  st::check<ValueError>(!nesterov || (momentum > 0 && dampening == 0),
+                        "SGD: nesterov needs a momentum and no dampening, got momentum {} and dampening {}",
+                        momentum, dampening);
+}
+
+void SGD::update(Tensor& leaf, const Tensor& grad, SGDState& state, const SGDOptions& options) {
+  sgd_update(leaf, grad, state, options);
+}
+
+void SGD::update_all(std::span<Step> steps) { sgd_steps(steps); }
+
+void sgd_steps(std::span<LeafStep<SGDOptions, SGDState>> steps) {
+  step_together(steps, &Kernels::sgd, sgd_slot,
+                [](auto& s) { sgd_update(s.leaf, s.grad, s.state, s.options); });
 }
 
 }  // namespace st::optim

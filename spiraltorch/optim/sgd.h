@@ -43,11 +43,11 @@ class SGD final : public OptimizerOf<SGDOptions, SGDState> {
 
  protected:
   void update(Tensor& leaf, const Tensor& grad, SGDState& state, const SGDOptions& options) override;
-  void fused(std::span<Step> steps) override;
+  void update_all(std::span<Step> steps) override;
 };
 
-/// That update of one leaf, with grad mode off.
-void sgd_update(const Tensor& leaf, const Tensor& grad, SGDState& state, const SGDOptions& options);
+/// That step of each leaf, with grad mode off.
+void sgd_steps(std::span<LeafStep<SGDOptions, SGDState>> steps);
 
 }  // namespace optim
 }  // namespace st

@@ -4,22 +4,9 @@
 #include <cmath>
 #include <numbers>
 
-#include "spiraltorch/optim/scalar_state.h"
+#include "spiraltorch/optim/field_state.h"
 
 namespace st::optim {
-namespace {
-
-ScalarState state_of(double& base_lr, double& min_lr, int64_t& warmup_steps, int64_t& total_steps,
-                     int64_t& step) {
-  return {{{"base_lr", &base_lr},
-           {"min_lr", &min_lr},
-           {"warmup_steps", &warmup_steps},
-           {"total_steps", &total_steps},
-           {"step", &step}}};
-}
-
-}  // namespace
-
 WarmupCosineScheduler::WarmupCosineScheduler(double base_lr, double min_lr, int64_t warmup_steps,
                                              int64_t total_steps)
     : base_lr_(base_lr), min_lr_(min_lr), warmup_steps_(warmup_steps), total_steps_(total_steps) {
@@ -38,7 +25,6 @@ void WarmupCosineScheduler::check_values() const {
       total_steps_ > warmup_steps_,
       "WarmupCosineScheduler: total_steps must be more than warmup_steps, got {} with warmup_steps {}",
       total_steps_, warmup_steps_);
-  check<ValueError>(step_ >= 0, "WarmupCosineScheduler: step must be at least 0, got {}", step_);
 }
 
 double WarmupCosineScheduler::lr_at(int64_t t) const {
@@ -59,30 +45,25 @@ double WarmupCosineScheduler::step_optimizer(Optimizer& optimizer) {
   return lr;
 }
 
-double WarmupCosineScheduler::step_optimizer(ZSpaceOptimizer& optimizer, nn::Module& layer) {
+double WarmupCosineScheduler::step_optimizer(Optimizer& optimizer, nn::Module& layer) {
   const double lr = lr_at(step_ + 1);
   optimizer.set_lr(lr, layer);
   ++step_;
   return lr;
 }
 
-double WarmupCosineScheduler::step_optimizer(Optimizer& optimizer, nn::Module& layer) {
-  if (auto* with_tapes = dynamic_cast<ZSpaceOptimizer*>(&optimizer))
-    return step_optimizer(*with_tapes, layer);
-  return step_optimizer(optimizer);
+void WarmupCosineScheduler::visit(Fields& v) {
+  v("base_lr", base_lr_);
+  v("min_lr", min_lr_);
+  v("warmup_steps", warmup_steps_);
+  v("total_steps", total_steps_);
+  v("step", step_);
 }
 
-StateDict WarmupCosineScheduler::state_dict() const {
-  WarmupCosineScheduler copy = *this;
-  return save(state_of(copy.base_lr_, copy.min_lr_, copy.warmup_steps_, copy.total_steps_, copy.step_));
-}
+StateDict WarmupCosineScheduler::state_dict() const { return save(Fields::of(*this)); }
 
 void WarmupCosineScheduler::load_state_dict(const StateDict& state) {
-  WarmupCosineScheduler copy = *this;
-  load("WarmupCosineScheduler",
-       state_of(copy.base_lr_, copy.min_lr_, copy.warmup_steps_, copy.total_steps_, copy.step_), state);
-  copy.check_values();
-  *this = copy;
+  load("WarmupCosineScheduler", Fields::of(*this), state, [this] { check_values(); });
 }
 
 }  // namespace st::optim

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "spiraltorch/optim/zspace_optimizer.h"
+#include "spiraltorch/optim/optimizer.h"
 
 namespace [[gnu::visibility("default")]] st {
 namespace optim {
@@ -20,10 +20,9 @@ class WarmupCosineScheduler final {
 
   /// The next rate, given to all groups of `optimizer`, and returned.
   double step_optimizer(Optimizer& optimizer);
-  /// The same for an optimiser that keeps rates for each layer: its own rate and that of the layer's tapes. A
-  /// mode's own rate keeps the ratio to the optimiser's that it had when it was set.
-  double step_optimizer(ZSpaceOptimizer& optimizer, nn::Module& layer);
-  /// For optimisers without tapes the layer does not matter.
+  /// The same by optimizer.set_lr(rate, layer): ZSpaceOptimizer sets its own rate and that of the layer's
+  /// tapes, where a mode's own rate keeps the ratio to the optimiser's that it had when it was set; for
+  /// optimisers without tapes the layer does not matter.
   double step_optimizer(Optimizer& optimizer, nn::Module& layer);
 
   /// The rate at step t, without any effect.
@@ -34,10 +33,12 @@ class WarmupCosineScheduler final {
   /// "base_lr", "min_lr", "warmup_steps", "total_steps", "step".
   StateDict state_dict() const;
   /// Continues from there; the optimiser's rate is its own state. Throws ValueError that lists what does not
-  /// fit, or for values that the constructor would refuse.
+  /// fit, or for values that the constructor would refuse; then nothing has changed.
   void load_state_dict(const StateDict& state);
 
  private:
+  friend class Fields;
+  void visit(Fields& v);
   void check_values() const;
 
   double base_lr_, min_lr_;

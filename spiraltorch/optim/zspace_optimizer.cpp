@@ -1,6 +1,7 @@
 // ZSpaceOptimizer: tapes, rates, and the step of one leaf.
 #include "spiraltorch/optim/zspace_optimizer.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "spiraltorch/autograd/meta.h"
@@ -36,22 +37,40 @@ Shape rows_of(const Tensor& leaf) {
   return {leaf.size(0), leaf.size(0) == 0 ? 0 : leaf.numel() / leaf.size(0)};
 }
 
-// Moves rows outside of the ball inside; returns how many.
+// The points of a leaf, one a row: those of its own manifold, or those that the mode makes; undefined for
+// none.
+Tensor points_of(Kind kind, const Tensor& leaf) {
+  if (leaf.numel() == 0) return {};
+  if (curved_manifold(leaf)) return leaf.detach().reshape({-1, leaf.size(-1)});
+  return has_rows(kind, leaf) ? leaf.detach().reshape(rows_of(leaf)) : Tensor();
+}
+
+void check_finite(const Tensor& points, const std::string& name) {
+  if (!points.defined() || all(isfinite(points)).item<bool>()) return;
+  const auto finite = min(isfinite(points).to(DType::uint8), 1).values.to_vector<uint8_t>();
+  fail<ValueError>("prepare_module: row {} of parameter \"{}\" is not finite",
+                   std::find(finite.begin(), finite.end(), 0) - finite.begin(), name);
+}
+
+// Moves rows outside of the ball inside; returns how many. Rows are measured by their largest element, so
+// that no square overflows.
 int64_t move_inside(const Tensor& leaf, double c) {
-  if (leaf.numel() == 0) return 0;
-  const Tensor rows = leaf.detach().reshape(rows_of(leaf)), wide = rows.to(DType::float64);
-  const Tensor q = sum(wide * wide, 1, keepdim) * c;
-  const Tensor outside = q >= 1 - ball_gap(leaf.dtype());
+  const Tensor rows = points_of(Kind::hypergrad, leaf).to(DType::float64);
+  const Tensor outside = sum(rows * rows, 1, keepdim) * c >= 1 - ball_gap(leaf.dtype());
   const int64_t count = sum(outside).item<int64_t>();
   if (count == 0) return 0;
-  const Tensor factor = where(outside, kInside / sqrt(q), 1.0);
-  leaf.copy_((wide * factor).to(leaf.dtype()).reshape(leaf.shape()));
+  const Tensor unit = rows / max(abs(rows), 1, keepdim).values;
+  const Tensor inside = where(outside, unit * (kInside / sqrt(sum(unit * unit, 1, keepdim) * c)), rows);
+  leaf.copy_(inside.to(leaf.dtype()).reshape(leaf.shape()));
   return count;
 }
 
+// Moves points to the nearest one of the manifold; returns how many. One so large that its square is out of
+// range is first brought down along its direction, still far outside of any ball.
 int64_t move_onto(const Manifold& manifold, const Tensor& leaf) {
-  if (leaf.numel() == 0) return 0;
-  const Tensor points = leaf.detach(), nearest = manifold.projx(points);
+  const double limit = leaf.dtype() == DType::float64 ? 1e100 : 1e15;
+  const Tensor points = leaf.detach(), largest = max(abs(points), -1, keepdim).values;
+  const Tensor nearest = manifold.projx(where(largest > limit, points / largest * limit, points));
   const Tensor moved = max((nearest != points).to(DType::uint8), -1).values;
   const int64_t count = sum(moved).item<int64_t>();
   if (count != 0) leaf.copy_(nearest);
@@ -74,23 +93,31 @@ void ZSpaceOptimizer::Tape::visit(Fields& v) {
 void ZSpaceOptimizer::Shared::visit(Fields& v) {
   v("lr", lr);
   v("rule", rule);
+  v("momentum", options.momentum);
+  v("beta1", options.betas.first);
+  v("beta2", options.betas.second);
+  v("eps", options.eps);
   v("mode", kind);
   v("curvature", curvature);
   v("mode_lr", mode_lr);
   v("ratio", ratio);
 }
 
-ZSpaceOptimizer::ZSpaceOptimizer(double lr, const ZSpaceOptimizerOptions& options)
-    : options_(options), first_lr_(lr) {
+void ZSpaceOptimizerOptions::check() const {
+  st::check<ValueError>(momentum >= 0 && momentum < 1, "ZSpaceOptimizer: momentum must be in [0, 1), got {}",
+                        momentum);
+  for (double beta : {betas.first, betas.second}) {
+    st::check<ValueError>(beta >= 0 && beta < 1, "ZSpaceOptimizer: betas must be in [0, 1), got {}", beta);
+  }
+  st::check<ValueError>(eps > 0 && std::isfinite(eps),
+                        "ZSpaceOptimizer: eps must be positive and finite, got {}", eps);
+}
+
+ZSpaceOptimizer::ZSpaceOptimizer(double lr, const ZSpaceOptimizerOptions& options) : first_lr_(lr) {
   check<ValueError>(lr > 0 && std::isfinite(lr), "ZSpaceOptimizer: lr must be positive and finite, got {}",
                     lr);
-  check<ValueError>(options.momentum >= 0 && options.momentum < 1,
-                    "ZSpaceOptimizer: momentum must be in [0, 1), got {}", options.momentum);
-  for (double beta : {options.betas.first, options.betas.second}) {
-    check<ValueError>(beta >= 0 && beta < 1, "ZSpaceOptimizer: betas must be in [0, 1), got {}", beta);
-  }
-  check<ValueError>(options.eps > 0 && std::isfinite(options.eps),
-                    "ZSpaceOptimizer: eps must be positive and finite, got {}", options.eps);
+  options.check();
+  shared_.options = options;
   shared_.lr = lr;
   shared_.rule = static_cast<int64_t>(options.rule);
   add_empty_group();
@@ -107,18 +134,14 @@ void ZSpaceOptimizer::set_mode(const OptimizerMode& mode) {
   shared_.ratio = mode.kind() == Kind::euclidean ? 1 : mode.lr() / lr;
 }
 
-size_t ZSpaceOptimizer::number_of(const Tensor& leaf) {
+size_t ZSpaceOptimizer::number_of(const std::string& name, const Tensor& leaf) {
   const auto [at, is_new] = numbers_.emplace(leaf.handle().get(), tapes_.size());
   if (is_new) {
     append_leaf(leaf);
     tapes_.emplace_back();
+    names_.push_back(name);
   }
   return at->second;
-}
-
-const ZSpaceOptimizer::Tape* ZSpaceOptimizer::find(const Tensor& leaf) const {
-  const auto at = numbers_.find(leaf.handle().get());
-  return at == numbers_.end() ? nullptr : &tapes_[at->second];
 }
 
 int64_t ZSpaceOptimizer::prepare_module(nn::Module& module) {
@@ -128,17 +151,18 @@ int64_t ZSpaceOptimizer::prepare_module(nn::Module& module) {
     check<DTypeError>(
         !has_rows(mode_.kind(), leaf) || leaf.dtype() == DType::float32 || leaf.dtype() == DType::float64,
         "prepare_module: parameter \"{}\" is {}, points are float32 or float64", name, leaf.dtype());
+    if (leaf.requires_grad()) check_finite(points_of(mode_.kind(), leaf), name);
   }
   int64_t moved = 0;
   for (const auto& [name, leaf] : parameters) {
-    Tape& tape = tapes_[number_of(leaf)];
+    Tape& tape = tapes_[number_of(name, leaf)];
     tape = Tape();
     tape.prepared = true;
     tape.kind = static_cast<int64_t>(mode_.kind());
     tape.curvature = mode_.curvature();
     tape.ratio = shared_.ratio;
     tape.lr = shared_.ratio * shared_.lr;
-    if (!leaf.requires_grad()) continue;
+    if (!leaf.requires_grad() || leaf.numel() == 0) continue;
     if (const Manifold* manifold = curved_manifold(leaf)) {
       moved += move_onto(*manifold, leaf);
     } else if (has_rows(mode_.kind(), leaf)) {
@@ -164,86 +188,121 @@ void ZSpaceOptimizer::set_lr(double lr, nn::Module& module) {
 
 // --- steps
 
+void ZSpaceOptimizer::check_prepared(bool prepared, const std::string& name, const Tensor& leaf) const {
+  check<ValueError>(prepared || mode_.kind() == Kind::euclidean,
+                    "step: parameter \"{}\" {} was never prepared for the mode {}: call prepare_module first",
+                    name, leaf.shape(), mode_.to_string());
+}
+
 void ZSpaceOptimizer::step(nn::Module& module) {
-  const auto parameters = module.named_parameters();
-  for (const auto& [name, leaf] : parameters) {
-    if (!leaf.requires_grad()) continue;
-    const Tape* tape = find(leaf);
-    check<ValueError>(mode_.kind() == Kind::euclidean || (tape && tape->prepared),
-                      "step: parameter \"{}\" {} was never prepared for the mode {}: call prepare_module "
-                      "first",
-                      name, leaf.shape(), mode_.to_string());
-  }
-  for (const auto& [name, leaf] : parameters) {
-    if (leaf.grad().defined()) number_of(leaf);
+  for (const auto& [name, leaf] : module.named_parameters()) {
+    if (!leaf.grad().defined()) continue;
+    check_prepared(numbers_.contains(leaf.handle().get()), name, leaf);
+    number_of(name, leaf);
   }
   Optimizer::step(module);
   module.zero_grad();
 }
 
 void ZSpaceOptimizer::update_leaves(std::span<const Due> due) {
-  for (const Due& d : due) update_leaf(d.i, d.grad);
+  for (const Due& d : due) check_prepared(tapes_[d.i].prepared, names_[d.i], d.leaf);
+  std::vector<Due> flat;
+  flat.reserve(due.size());
+  for (const Due& d : due) {
+    if (curved_manifold(d.leaf) || has_rows(static_cast<Kind>(tapes_[d.i].kind), d.leaf)) {
+      step_points(d);
+    } else {
+      flat.push_back(d);
+    }
+  }
+  step_flat(flat);
 }
 
-void ZSpaceOptimizer::update_leaf(size_t i, const Tensor& grad) {
-  const Tensor leaf = parameters()[i];
-  Tape& tape = tapes_[i];
-  const Kind kind = static_cast<Kind>(tape.kind);
-  const double lr = kind == Kind::euclidean ? shared_.lr : tape.lr;
+double ZSpaceOptimizer::lr_of(const Tape& tape) const {
+  return static_cast<Kind>(tape.kind) == Kind::euclidean ? shared_.lr : tape.lr;
+}
+
+// SGD's and Adam's own steps, on the tapes' moments.
+void ZSpaceOptimizer::step_flat(std::span<const Due> due) {
+  const ZSpaceOptimizerOptions& o = shared_.options;
+  if (o.rule == Rule::adam) {
+    std::vector<std::pair<AdamOptions, AdamState>> tapes;
+    std::vector<LeafStep<AdamOptions, AdamState>> steps;
+    tapes.reserve(due.size());
+    for (const Due& d : due) {
+      const Tape& tape = tapes_[d.i];
+      auto& [options, state] =
+          tapes.emplace_back(AdamOptions{.lr = lr_of(tape), .betas = o.betas, .eps = o.eps},
+                             AdamState{tape.step, tape.moment, tape.second_moment, {}});
+      steps.push_back({d.leaf, d.grad, state, options});
+    }
+    adam_steps(steps);
+    for (size_t i = 0; i < due.size(); ++i) {
+      Tape& tape = tapes_[due[i].i];
+      tape.step = steps[i].state.step;
+      tape.moment = steps[i].state.exp_avg;
+      tape.second_moment = steps[i].state.exp_avg_sq;
+    }
+  } else {
+    std::vector<std::pair<SGDOptions, SGDState>> tapes;
+    std::vector<LeafStep<SGDOptions, SGDState>> steps;
+    tapes.reserve(due.size());
+    for (const Due& d : due) {
+      const double momentum = o.rule == Rule::momentum ? o.momentum : 0;
+      auto& [options, state] = tapes.emplace_back(SGDOptions{.lr = lr_of(tapes_[d.i]), .momentum = momentum},
+                                                  SGDState{tapes_[d.i].moment});
+      steps.push_back({d.leaf, d.grad, state, options});
+    }
+    sgd_steps(steps);
+    for (size_t i = 0; i < due.size(); ++i) {
+      ++tapes_[due[i].i].step;
+      tapes_[due[i].i].moment = steps[i].state.momentum_buffer;
+    }
+  }
+}
+
+void ZSpaceOptimizer::step_points(const Due& due) {
+  const Tensor& leaf = due.leaf;
+  Tape& tape = tapes_[due.i];
+  const double lr = lr_of(tape);
   ++tape.step;
-  if (curved_manifold(leaf) || has_rows(kind, leaf)) {
-    step_points(leaf, grad, tape, lr);
-  } else {
-    step_flat(leaf, grad, tape, lr);
-  }
-}
-
-void ZSpaceOptimizer::step_flat(const Tensor& leaf, const Tensor& grad, Tape& tape, double lr) {
-  if (options_.rule == Rule::adam) {
-    AdamState state{tape.step - 1, tape.moment, tape.second_moment, {}};
-    adam_update(leaf, grad, state, {.lr = lr, .betas = options_.betas, .eps = options_.eps});
-    tape.moment = state.exp_avg;
-    tape.second_moment = state.exp_avg_sq;
-  } else {
-    SGDState state{tape.moment};
-    const double momentum = options_.rule == Rule::momentum ? options_.momentum : 0;
-    sgd_update(leaf, grad, state, {.lr = lr, .momentum = momentum});
-    tape.moment = state.momentum_buffer;
-  }
-}
-
-void ZSpaceOptimizer::step_points(const Tensor& leaf, const Tensor& grad, Tape& tape, double lr) {
   const Manifold* own = curved_manifold(leaf);
   const double t = static_cast<double>(tape.step);
-  BallStep step{.rule = options_.rule, .lr = lr};
-  if (options_.rule == Rule::momentum) step.keep = options_.momentum;
-  if (options_.rule == Rule::adam) {
-    const auto [b1, b2] = options_.betas;
+  const ZSpaceOptimizerOptions& o = shared_.options;
+  BallStep step{.rule = o.rule, .lr = lr};
+  if (o.rule == Rule::momentum) step.keep = o.momentum;
+  if (o.rule == Rule::adam) {
+    const auto [b1, b2] = o.betas;
     step.keep = b1;
     step.gain = 1 - b1;
     step.beta2 = b2;
     step.lr = lr / (1 - std::pow(b1, t));
     step.correction = 1 / std::sqrt(1 - std::pow(b2, t));
-    step.eps = options_.eps;
+    step.eps = o.eps;
   }
   RiemannianState state;
-  if (options_.rule != Rule::plain) state.m = &tape.moment;
-  if (options_.rule == Rule::adam) state.v = &tape.second_moment;
+  if (o.rule != Rule::plain) state.m = &tape.moment;
+  if (o.rule == Rule::adam) state.v = &tape.second_moment;
   if (own) {
     step.parts = static_cast<double>(leaf.size(-1));
-    return riemannian_step(*own, step, leaf, grad, state);
+    return riemannian_step(*own, step, leaf, due.grad, state);
   }
   const Shape rows = rows_of(leaf);
   if (leaf.numel() == 0) return;
   step.parts = static_cast<double>(rows[1]);
   const Tensor points = leaf.detach().reshape(rows);  // a copy where rows do not lie together
-  riemannian_step(PoincareBall(tape.curvature), step, points, grad.reshape(rows), state);
+  riemannian_step(PoincareBall(tape.curvature), step, points, due.grad.reshape(rows), state);
   if (points.storage() != leaf.storage()) leaf.copy_(points.reshape(leaf.shape()));
 }
 
 // --- saving and loading
 
 Optimizer::FieldList ZSpaceOptimizer::options_fields(size_t) const { return Fields::of(shared_); }
+
+std::string ZSpaceOptimizer::options_problem(size_t,
+                                             const std::function<void(const FieldList&)>& fill) const {
+  return problem_with(shared_, fill);
+}
 
 Optimizer::FieldList ZSpaceOptimizer::state_fields(size_t i) const { return Fields::of(tapes_[i]); }
 
@@ -267,7 +326,7 @@ void ZSpaceOptimizer::check_state(const StateDict& state, std::string& problems)
     const double curvature = state.at(prefix + "curvature").item<double>();
     const double lr = state.at(prefix + "lr").item<double>(),
                  ratio = state.at(prefix + "ratio").item<double>();
-    if (kind < 0 || kind > 2) problems += "\n  \"" + prefix + "mode\" is " + to_text(kind) + ", not a mode";
+    if (kind > 2) problems += "\n  \"" + prefix + "mode\" is " + to_text(kind) + ", not a mode";
     if ((kind == 2) != (curvature < 0)) {
       problems += "\n  \"" + prefix + "curvature\" is " + to_text(curvature) + " in mode " + to_text(kind);
     }

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -27,6 +29,8 @@ struct ZSpaceOptimizerOptions {
   double momentum = 0.9;
   std::pair<double, double> betas = {0.9, 0.999};
   double eps = 1e-8;
+
+  void check() const;
 };
 
 /// ZSpaceOptimizer opt(1e-2);
@@ -35,9 +39,11 @@ struct ZSpaceOptimizerOptions {
 /// ... loss.backward(); opt.step(model);
 ///
 /// prepare_module gives every parameter a tape in the mode that is set then; a later prepare replaces it. A
-/// parameter without a tape takes the Euclidean step, and is refused in the other modes. A parameter that
-/// carries a manifold of its own keeps it in every mode; one that carries Euclidean is no set of points.
-/// Throws ValueError unless lr and eps are positive and finite, momentum and the betas in [0, 1).
+/// parameter that was never prepared takes the Euclidean step; in the other modes every step refuses it with
+/// a ValueError that names it, before anything has changed. A parameter that carries a manifold of its own
+/// keeps it in every mode; one that carries Euclidean is no set of points. state_dict has the options, too,
+/// and load_state_dict takes them over; the rule must be the same. Throws ValueError unless lr and eps are
+/// positive and finite, momentum and the betas in [0, 1).
 class ZSpaceOptimizer final : public Optimizer {
  public:
   explicit ZSpaceOptimizer(double lr, const ZSpaceOptimizerOptions& options = {});
@@ -45,18 +51,18 @@ class ZSpaceOptimizer final : public Optimizer {
   /// The mode of the tapes that prepare_module makes from now on.
   void set_mode(const OptimizerMode& mode);
   const OptimizerMode& mode() const { return mode_; }
-  const ZSpaceOptimizerOptions& options() const { return options_; }
+  const ZSpaceOptimizerOptions& options() const { return shared_.options; }
 
   /// Gives every parameter of `module` a new tape, without moments. Under hypergrad, rows that start outside
-  /// their ball are moved just inside (to 0.999 of its radius; on a manifold of the parameter's own to its
-  /// nearest point); frozen parameters stay where they are. Returns how many rows moved. Throws DTypeError
-  /// under hypergrad for points that are neither float32 nor float64; then nothing has changed.
+  /// their ball are moved just inside, to 0.999 of its radius; in every mode, rows of a parameter with a
+  /// manifold of its own are moved to its nearest point. Frozen parameters stay where they are. Returns how
+  /// many rows moved. Throws ValueError for a point that is not finite, which no direction leads inside, and
+  /// DTypeError under hypergrad for points that are neither float32 nor float64; then nothing has changed.
   int64_t prepare_module(nn::Module& module);
 
   /// One step for every parameter that has a gradient, as its tape says; gradients stay.
   using Optimizer::step;
-  /// One step for the parameters of `module`; then their gradients are none. Throws ValueError, which names
-  /// it, in a mode other than Euclidean for a parameter that was never prepared; then nothing has changed.
+  /// One step for the parameters of `module`; then their gradients are none.
   void step(nn::Module& module) override;
 
   /// Sets the optimiser's rate and that of all tapes: a mode's own rate keeps the ratio to the optimiser's
@@ -64,7 +70,7 @@ class ZSpaceOptimizer final : public Optimizer {
   void set_lr(double lr, size_t group) override;
   using Optimizer::set_lr;
   /// The same for the tapes of `module` alone.
-  void set_lr(double lr, nn::Module& module);
+  void set_lr(double lr, nn::Module& module) override;
 
  private:
   struct Tape {
@@ -79,15 +85,18 @@ class ZSpaceOptimizer final : public Optimizer {
   };
   // The state that is not a leaf's.
   struct Shared {
+    ZSpaceOptimizerOptions options;
     double lr = 0, ratio = 1;
     int64_t rule = 0, kind = 0;
     double curvature = 0, mode_lr = 0;
 
     void visit(Fields& v);
+    void check() const { options.check(); }
   };
 
   void update_leaves(std::span<const Due> due) override;
   FieldList options_fields(size_t group) const override;
+  std::string options_problem(size_t group, const std::function<void(const FieldList&)>& fill) const override;
   FieldList state_fields(size_t i) const override;
   void reset_state(size_t i, bool has_state) override;
   FieldList new_state_fields() const override;
@@ -96,17 +105,18 @@ class ZSpaceOptimizer final : public Optimizer {
   void loaded() override;
 
   // The number of a leaf, which is added when it is new.
-  size_t number_of(const Tensor& leaf);
-  const Tape* find(const Tensor& leaf) const;
-  void step_flat(const Tensor& leaf, const Tensor& grad, Tape& tape, double lr);
-  void update_leaf(size_t i, const Tensor& grad);
-  void step_points(const Tensor& leaf, const Tensor& grad, Tape& tape, double lr);
+  size_t number_of(const std::string& name, const Tensor& leaf);
+  // Throws ValueError for a leaf without a tape of its own, in modes that need one.
+  void check_prepared(bool prepared, const std::string& name, const Tensor& leaf) const;
+  double lr_of(const Tape& tape) const;
+  void step_flat(std::span<const Due> due);
+  void step_points(const Due& due);
 
-  ZSpaceOptimizerOptions options_;
   OptimizerMode mode_;
   Shared shared_;
   double first_lr_;
   std::vector<Tape> tapes_;                                // one a leaf
+  std::vector<std::string> names_;                         // of leaves, in the module they came with
   std::unordered_map<const TensorImpl*, size_t> numbers_;  // of leaves
 };
 

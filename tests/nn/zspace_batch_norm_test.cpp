@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "spiraltorch/autograd/engine.h"
+#include "spiraltorch/autograd/gradcheck.h"
 #include "spiraltorch/core/modes.h"
 #include "spiraltorch/io/safetensors.h"
 #include "spiraltorch/nn/batch_norm.h"
@@ -80,6 +81,69 @@ TEST(ZSpaceBatchNorm1d, RowsAreInsideWhateverTheWeights) {
   EXPECT_LT(max(square).item<double>() * 10, 1);
   EXPECT_GT(m.ball_radius(), 5);
   EXPECT_EQ(m(randn({4, 8}).to(DType::bfloat16)).dtype(), DType::float32);
+}
+
+TEST(ZSpaceBatchNorm1d, WithoutMomentumItIsTheMeanOverAllBatches) {
+  manual_seed(4);
+  ZSpaceBatchNorm1d m("bnz", 3, -1.0, std::nullopt);
+  BatchNorm1d flat("bn", 3, std::nullopt);
+  Tensor total = zeros({3}, DType::float64);
+  for (int t = 1; t <= 4; ++t) {
+    const Tensor x = randn({8, 3}) + t;
+    m(x);
+    flat(x);
+    total = total + mean(x.to(DType::float64), 0);
+    EXPECT_LT(worst(m.running_mean, total / static_cast<double>(t)), 1e-6);  // float32 of numbers to 4
+    EXPECT_EQ(m.running_mean.to_vector<float>(), flat.running_mean.to_vector<float>());
+    EXPECT_EQ(m.running_var.to_vector<float>(), flat.running_var.to_vector<float>());
+  }
+  EXPECT_EQ(m.num_batches_tracked.item<int64_t>(), 4);
+  m.reset_running_stats();
+  EXPECT_EQ(m.running_mean.to_vector<float>(), (std::vector<float>{0, 0, 0}));
+  EXPECT_EQ(m.running_var.to_vector<float>(), (std::vector<float>{1, 1, 1}));
+  EXPECT_EQ(m.num_batches_tracked.item<int64_t>(), 0);
+  const Tensor x = randn({8, 3});
+  m(x);  // the first of a new mean
+  EXPECT_LT(worst(m.running_mean, mean(x.to(DType::float64), 0)), 1e-6);
+}
+
+TEST(ZSpaceBatchNorm1d, GradientsInEvaluation) {
+  manual_seed(5);
+  ZSpaceBatchNorm1d m("bnz", 3, -0.7);
+  m.to(DType::float64);
+  m(randn({8, 3}, DType::float64) * 2 + 1);
+  m.set_training(false);
+  const Tensor x = randn({4, 3}, DType::float64).requires_grad_();
+  const std::vector<double> mean = m.running_mean.to_vector<double>();
+  const Tensor weight = m.weight.detach().clone(), bias = m.bias.detach().clone();
+  const auto f = [&](const std::vector<Tensor>& in) -> std::vector<Tensor> {
+    {
+      const NoGradGuard guard;  // the values that are probed go into the layer's own leaves
+      m.weight.copy_(in[1].is_same(m.weight) ? weight : in[1]);
+      m.bias.copy_(in[2].is_same(m.bias) ? bias : in[2]);
+    }
+    return {m(in[0])};
+  };
+  EXPECT_TRUE(gradcheck(f, {x, m.weight, m.bias}));
+  EXPECT_EQ(m.running_mean.to_vector<double>(), mean);
+  EXPECT_EQ(m.num_batches_tracked.item<int64_t>(), 1);
+}
+
+TEST(ZSpaceBatchNorm1d, BallRadiusIsOfTheLastOutput) {
+  manual_seed(6);
+  ZSpaceBatchNorm1d m("bnz", 3, -2.0);
+  m.to(DType::float64);
+  m(randn({8, 3}, DType::float64));
+  m.set_training(false);
+  for (double size : {0.1, 1.0}) {
+    const Tensor y = m(randn({5, 3}, DType::float64) * size);
+    double expected = 0;  // of the distances 2 artanh(sqrt c |y|) / sqrt c
+    for (int64_t r = 0; r < 5; ++r) {
+      const Tensor row = y.detach()[r];
+      expected += 2 * std::atanh(std::sqrt(2 * sum(row * row).item<double>())) / std::sqrt(2.0) / 5;
+    }
+    EXPECT_NEAR(m.ball_radius(), expected, 1e-10);  // artanh multiplies roundings by 1 / (1 - c |y|^2)
+  }
 }
 
 TEST(ZSpaceBatchNorm1d, KeysAndRefusals) {

@@ -8,6 +8,7 @@
 
 #include "spiraltorch/ops/creation.h"
 #include "tests/support/message.h"
+#include "tests/support/shadow_device.h"
 
 namespace st {
 namespace {
@@ -68,6 +69,61 @@ TEST(ClipGradNorm, LeavesSmallGradientsAlone) {
   expect_near(two.a.grad(), {1, -2, 3, -4});
   EXPECT_EQ(clip_grad_norm_({two.none}, 1).item<float>(), 0);
   EXPECT_EQ(clip_grad_norm_({}, 1).item<float>(), 0);
+}
+
+// torch.nn.utils.clip_grad_norm_ of gradients of 16 bits: norms are summed in float32 and rounded once.
+TEST(ClipGradNorm, SixteenBits) {
+  struct Row {
+    DType dtype;
+    double p, max_norm;
+    bool many;  // 1000 of 1e-4, (3, -4, 0.5), 257 of 0.3; else 1000 of `value`
+    double value, norm, first;
+  };
+  const std::vector<Row> rows = {
+      {DType::float16, 2, 1e-3, false, 1e-4, 0.003162384033203125, 3.159046173095703e-05},
+      {DType::float16, 2, 1, false, 300, 9488, 0.0316162109375},
+      {DType::float16, 2, 1, true, 0, 6.953125, 1.436471939086914e-05},
+      {DType::float16, 1, 1e-3, false, 1e-4, 0.10003662109375, 1.0132789611816406e-06},
+      {DType::float16, 1, 1, false, 300, kInfinity, 0},  // the norm itself is out of range
+      {DType::float16, 1, 1, true, 0, 84.75, 1.1920928955078125e-06},
+      {DType::float16, 3.5, 1, false, 300, 2160, 0.138916015625},
+      {DType::float16, 3.5, 1, true, 0, 4.3984375, 2.2709369659423828e-05},
+      {DType::float16, kInfinity, 1, true, 0, 4, 2.5033950805664062e-05},
+      {DType::bfloat16, 2, 1e-3, false, 1e-4, 0.003173828125, 3.170967102050781e-05},
+      {DType::bfloat16, 2, 1, false, 300, 9472, 0.031494140625},
+      {DType::bfloat16, 2, 1, true, 0, 6.96875, 1.436471939086914e-05},
+      {DType::bfloat16, 1, 1, true, 0, 85, 1.1771917343139648e-06},
+      {DType::bfloat16, 3.5, 1, true, 0, 4.40625, 2.2649765014648438e-05},
+      {DType::bfloat16, kInfinity, 1, false, 300, 300, 0.99609375},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(to_text(row.dtype) + " " + to_text(row.p) + " " + to_text(row.norm));
+    std::vector<Tensor> params;
+    const auto add = [&](const Tensor& grad) {
+      params.push_back(zeros(grad.shape(), row.dtype).requires_grad_());
+      params.back().set_grad(grad.to(row.dtype));
+    };
+    add(full({1000}, row.many ? 1e-4 : row.value, DType::float64));
+    if (row.many) add(tensor({3., -4., 0.5}, DType::float64)), add(full({257}, 0.3, DType::float64));
+    const Tensor norm = clip_grad_norm_(params, row.max_norm, {.norm_type = row.p});
+    EXPECT_EQ(norm.dtype(), row.dtype);
+    EXPECT_EQ(norm.item<double>(), row.norm);
+    for (double x : params[0].grad().to_vector<double>()) ASSERT_EQ(x, row.first);
+  }
+}
+
+TEST(ClipGradNorm, MixedDTypesAndDevices) {
+  for (Device device : {Device(Device::cpu), test::shadow_device()}) {
+    const Tensor a = zeros({3}, DType::float16, device).requires_grad_(), b = zeros({3}).requires_grad_();
+    a.set_grad(full({3}, 2, DType::float16).to(device));
+    b.set_grad(ones({3}));
+    const Tensor norm = clip_grad_norm_({b, a}, 1.0);
+    EXPECT_EQ(norm.dtype(), DType::float32);
+    EXPECT_EQ(norm.device(), b.device());
+    EXPECT_NEAR(norm.item<double>(), 3.8736, 5e-4);  // PyTorch's, whose float16 part is rounded to 2^-9
+    EXPECT_NEAR(a.grad().to_vector<double>()[0], 0.5161, 5e-4);
+    EXPECT_NEAR(b.grad().to_vector<double>()[0], 0.2582, 5e-4);
+  }
 }
 
 TEST(ClipGradNorm, NonFiniteNorms) {

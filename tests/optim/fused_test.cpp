@@ -9,12 +9,18 @@
 
 #include "spiraltorch/core/parallel.h"
 #include "spiraltorch/core/random.h"
+#include "spiraltorch/geometry/euclidean.h"
+#include "spiraltorch/geometry/poincare_ball.h"
+#include "spiraltorch/nn/parameter.h"
 #include "spiraltorch/ops/arithmetic.h"
+#include "spiraltorch/ops/copy.h"
 #include "spiraltorch/ops/creation.h"
 #include "spiraltorch/ops/random.h"
 #include "spiraltorch/ops/shape.h"
 #include "spiraltorch/optim/adam.h"
+#include "spiraltorch/optim/fused.h"
 #include "spiraltorch/optim/sgd.h"
+#include "tests/support/shadow_device.h"
 
 namespace st::optim {
 namespace {
@@ -188,6 +194,40 @@ TEST(FusedSteps, MixedDTypesInOneOptimizer) {
     for (double x : leaf.to_vector<double>())
       EXPECT_NEAR(x, 0.5, leaf.dtype() == DType::bfloat16 ? 0x1p-8 : 1e-6);
   }
+}
+
+TEST_P(Fused, LeavesOfTwoDevices) {
+  manual_seed(9);
+  const Device device = test::shadow_device();
+  Leaves here, mixed;
+  for (int64_t n : {5, 8, 33}) {
+    here.push_back(randn({n}).requires_grad_());
+    mixed.push_back(here.back().detach().clone().to(n == 8 ? Device(Device::cpu) : device).requires_grad_());
+  }
+  const auto a = GetParam().second(here), b = GetParam().second(mixed);
+  for (int step = 0; step < 2; ++step) {
+    for (size_t i = 0; i < here.size(); ++i) {
+      const Tensor g = randn(here[i].shape());
+      here[i].set_grad(g);
+      mixed[i].set_grad(g.to(mixed[i].device()));
+    }
+    a->step();
+    b->step();
+  }
+  expect_same(*a, *b);
+}
+
+TEST(FusedSteps, AnExplicitEuclideanIsFlatMemory) {
+  nn::Parameter p(ones({2, 3}));
+  EXPECT_TRUE(can_fuse(p, zeros({2, 3})));
+  p.set_manifold(std::make_shared<Euclidean>());
+  EXPECT_TRUE(can_fuse(p, zeros({2, 3})));
+  {
+    const NoGradGuard guard;
+    p.copy_(zeros({2, 3}));
+  }
+  p.set_manifold(std::make_shared<PoincareBall>());
+  EXPECT_FALSE(can_fuse(p, zeros({2, 3})));
 }
 
 TEST(FusedSteps, TheGradientMayBeTheLeafItself) {

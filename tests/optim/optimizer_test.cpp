@@ -11,6 +11,7 @@
 #include "spiraltorch/ops/creation.h"
 #include "spiraltorch/optim/adam.h"
 #include "spiraltorch/optim/sgd.h"
+#include "tests/optim/replaced.h"
 #include "tests/support/message.h"
 
 namespace st::optim {
@@ -175,19 +176,34 @@ TEST(Optimizer, AFailedLoadListsEverythingAndChangesNothing) {
 TEST(Optimizer, LoadsNoOptionsThatItsConstructorRefuses) {
   const Tensor p = leaf(1);
   Adam o({p});
-  const auto with = [&](const std::string& changed, double value) {
-    StateDict state;
-    for (const auto& [key, tensor] : o.state_dict())
-      state.insert(key, key == changed ? full({}, value, DType::float64) : tensor);
-    return state;
-  };
-  const std::string text = message<ValueError>([&] { o.load_state_dict(with("groups.0.weight_decay", -1)); });
+  const std::string text = message<ValueError>(
+      [&] { o.load_state_dict(test::replaced(o.state_dict(), "groups.0.weight_decay", -1)); });
   EXPECT_TRUE(text.find("\n  groups.0: ") != std::string::npos &&
               text.find("weight_decay") != std::string::npos && text.find("-1") != std::string::npos)
       << text;
   EXPECT_EQ(o.options().weight_decay, 0);
-  o.load_state_dict(with("groups.0.lr", 0));  // where a schedule ends
+  o.load_state_dict(test::replaced(o.state_dict(), "groups.0.lr", 0));  // where a schedule ends
   EXPECT_EQ(o.lr(), 0);
+}
+
+TEST(Optimizer, CountsAreWholeNumbers) {
+  const Tensor p = leaf(1);
+  Adam o({p});
+  give_grad(p, 1);
+  o.step();
+  for (const auto& [count, text] : {std::pair{-1.0, "-1"}, {1.5, "1.5"}, {1e300, "1e+300"}}) {
+    EXPECT_EQ(
+        message<ValueError>(
+            [&, count = count] { o.load_state_dict(test::replaced(o.state_dict(), "state.0.step", count)); }),
+        std::string("load_state_dict: the state dict does not fit the optimizer:\n  \"state.0.step\" is ") +
+            text + ", a whole number of at least 0 is needed");
+  }
+  EXPECT_THROW(o.load_state_dict(
+                   test::replaced(o.state_dict(), "state.0.step", tensor(Scalar(int64_t{-1}), DType::int64))),
+               ValueError);
+  EXPECT_EQ(o.state_dict().at("state.0.step").item<int64_t>(), 1);
+  o.load_state_dict(test::replaced(o.state_dict(), "state.0.step", 7));  // PyTorch's own is a float
+  EXPECT_EQ(o.state_dict().at("state.0.step").item<int64_t>(), 7);
 }
 
 TEST(Optimizer, RefusesWhatCannotBeOptimised) {

@@ -9,6 +9,7 @@
 #include "spiraltorch/io/safetensors.h"
 #include "spiraltorch/ops/creation.h"
 #include "spiraltorch/optim/sgd.h"
+#include "tests/optim/replaced.h"
 #include "tests/support/message.h"
 
 namespace st::optim {
@@ -62,6 +63,35 @@ TEST(ReduceLROnPlateau, RefusesWhatMakesNoSense) {
               ReduceLROnPlateau(opt, {.min_lr = {1, 2, 3}});
             }),
             "ReduceLROnPlateau: min_lr has 3 values for 2 groups");
+}
+
+TEST(ReduceLROnPlateau, LoadsNothingThatItsConstructorRefuses) {
+  constexpr double inf = std::numeric_limits<double>::infinity();
+  const std::string head = "load_state_dict: the state dict does not fit ReduceLROnPlateau:\n  ";
+  SGD opt = two_groups();
+  ReduceLROnPlateau s(opt, {.patience = 1});
+  const StateDict start = s.state_dict();  // the best is infinite at first
+  for (int t = 0; t < 4; ++t) s.step(1.0);
+  const StateDict good = s.state_dict();
+  const std::string before = test::text_of(good);
+  const auto refuses = [&](const std::string& key, const Tensor& value, const std::string& text) {
+    EXPECT_EQ(message<ValueError>([&] { s.load_state_dict(test::replaced(good, key, value)); }), text);
+    EXPECT_EQ(test::text_of(s.state_dict()), before) << key;
+    EXPECT_EQ(opt.lr(), s.get_last_lr()[0]);
+  };
+  const auto number = [](double x) { return full({}, x, DType::float64); };
+  refuses("factor", number(2), "ReduceLROnPlateau: factor must be in (0, 1), got 2");
+  refuses("threshold", number(-1), "ReduceLROnPlateau: threshold must be at least 0, got -1");
+  refuses("num_bad_epochs", number(-1),
+          head + "\"num_bad_epochs\" is -1, a whole number of at least 0 is needed");
+  refuses("patience", number(0.5), head + "\"patience\" is 0.5, a whole number of at least 0 is needed");
+  refuses("best", number(std::numeric_limits<double>::quiet_NaN()), head + "\"best\" is nan");
+  refuses("min_lr", tensor({0., -1.}), "ReduceLROnPlateau: min_lr must be at least 0, got -1");
+  refuses("last_lr", tensor({-1., 1.}), "load_state_dict: last_lr must be at least 0, got -1");
+  refuses("last_lr", tensor({0.5, inf}), head + "\"last_lr\" is inf");
+  s.load_state_dict(start);
+  EXPECT_EQ(s.state_dict().at("best").item<double>(), inf);
+  EXPECT_EQ(opt.lr(), 0.5);
 }
 
 }  // namespace

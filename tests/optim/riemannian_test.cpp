@@ -143,6 +143,113 @@ TEST(Riemannian, TheFusedKernelIsTheComposedMaps) {
   }
 }
 
+// In float32, from points whose gap float32 knows to 2^-18 and better: moments, too.
+TEST(Riemannian, TheFusedKernelInFloat32) {
+  manual_seed(13);
+  for (StepRule rule : {StepRule::plain, StepRule::momentum, StepRule::adam}) {
+    for (bool geodesic : {true, false}) {
+      for (int64_t d : {1, 3, 8, 33}) {
+        for (double k : {-1.0, -0.01, -7.0}) {
+          SCOPED_TRACE(to_text(d) + " " + to_text(k));
+          const PoincareBall ball(k);
+          const Composed composed(k);
+          const Tensor w = ball.random({70, d}, 1.0, DType::float32), wide = w.to(DType::float64);
+          Tensor m1, m2, v1, v2;
+          for (int t = 1; t < 4; ++t) {
+            const Tensor g = randn({70, d});
+            BallStep o{.rule = rule, .geodesic = geodesic, .lr = 0.05, .decay = 0.01};
+            if (rule != StepRule::plain) o.keep = 0.9, o.gain = 0.3;
+            if (rule == StepRule::adam) o.beta2 = 0.99, o.parts = 3, o.correction = 1.5, o.eps = 1e-8;
+            RiemannianState a, b;
+            if (rule != StepRule::plain) a.m = &m1, b.m = &m2;
+            if (rule == StepRule::adam) a.v = &v1, b.v = &v2;
+            riemannian_step(ball, o, w, g, a);
+            riemannian_step(composed, o, wide, g.to(DType::float64), b);
+            const auto worst = [](const Tensor& x, const Tensor& y) {
+              return max(abs(x.to(DType::float64) - y)).item<double>() / max(abs(y)).item<double>();
+            };
+            // A dozen roundings of 2^-24 in each of three steps; the next gradient scales them by the gap.
+            EXPECT_LT(worst(w, wide), 1e-5);
+            if (a.m) {
+              EXPECT_LT(worst(m1, m2), 1e-5);
+            }
+            if (a.v) {
+              EXPECT_LT(worst(v1, v2), 1e-5);
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+// Rules and options that geoopt's file has not, against their formulas in the ball's own maps.
+struct Formula {
+  double lr = 0.1, momentum = 0, dampening = 0, decay = 0, b1 = 0.9, b2 = 0.999, eps = 1e-8;
+  bool nesterov = false, maximize = false, adam = false, amsgrad = false, adamw = false;
+
+  void check(Optimizer& optimizer, const nn::Parameter& p) const {
+    const PoincareBall ball(-1);
+    Tensor w = p.detach().clone(), m, v, largest;
+    for (int t = 1; t <= 6; ++t) {
+      const Tensor g = gradient(w, t);
+      p.set_grad(g);
+      optimizer.step();
+      if (adamw) w = w * (1 - lr * decay);
+      const Tensor r = ball.egrad2rgrad(w, g * (maximize ? -1.0 : 1.0) + w * (adamw ? 0 : decay));
+      const double gain = adam ? 1 - b1 : t == 1 ? 1 : 1 - dampening;
+      m = m.defined() ? m * (adam ? b1 : momentum) + r * gain : r * gain;
+      Tensor direction = nesterov ? r + m * momentum : m;
+      double rate = lr;
+      if (adam) {
+        const Tensor part = ball.inner(w, r, r, keepdim) * (1 - b2);
+        v = v.defined() ? v * b2 + part : part;
+        largest = amsgrad && largest.defined() ? maximum(largest, v) : v;
+        direction = m / (sqrt(largest / (1 - std::pow(b2, t))) + eps);
+        rate = lr / (1 - std::pow(b1, t));
+      }
+      const Tensor next = ball.retract(w, direction * -rate);
+      m = ball.transport(w, next, m);
+      w = next;
+      ASSERT_LT(max(abs(p - w)).item<double>(), 1e-12) << "step " << t;
+    }
+  }
+};
+
+TEST(Riemannian, OptionsOfThePublicRules) {
+  manual_seed(17);
+  const auto point = [] {
+    nn::Parameter p(PoincareBall(-1).random({4, 3}, 1.0, DType::float64));
+    p.set_manifold(std::make_shared<PoincareBall>(-1.0));
+    return p;
+  };
+  const auto check = [&]<class Rule, class Options>(const char* name, const Options& options,
+                                                    const Formula& f, Rule* /*type*/) {
+    SCOPED_TRACE(name);
+    const nn::Parameter p = point();
+    Rule rule({p}, options);
+    f.check(rule, p);
+  };
+  SGD* const sgd = nullptr;
+  Adam* const adam = nullptr;
+  AdamW* const adamw = nullptr;
+  check("maximize", SGDOptions{.lr = 0.1, .maximize = true}, {.maximize = true}, sgd);
+  check("dampening", SGDOptions{.lr = 0.1, .momentum = 0.8, .dampening = 0.4, .weight_decay = 0.2},
+        {.momentum = 0.8, .dampening = 0.4, .decay = 0.2}, sgd);
+  check("nesterov", SGDOptions{.lr = 0.1, .momentum = 0.7, .nesterov = true, .maximize = true},
+        {.momentum = 0.7, .nesterov = true, .maximize = true}, sgd);
+  check("adam maximize", AdamOptions{.lr = 0.1, .betas = {0.5, 0.6}, .weight_decay = 0.2, .maximize = true},
+        {.decay = 0.2, .b1 = 0.5, .b2 = 0.6, .maximize = true, .adam = true}, adam);
+  check("amsgrad", AdamOptions{.lr = 0.1, .betas = {0.5, 0.3}, .amsgrad = true, .maximize = true},
+        {.b1 = 0.5, .b2 = 0.3, .maximize = true, .adam = true, .amsgrad = true}, adam);
+  check("adamw", AdamWOptions{.lr = 0.1, .weight_decay = 0.3}, {.decay = 0.3, .adam = true, .adamw = true},
+        adamw);
+  check("adamw amsgrad",
+        AdamWOptions{.lr = 0.1, .betas = {0.5, 0.3}, .eps = 0.01, .weight_decay = 0.3, .amsgrad = true},
+        {.decay = 0.3, .b1 = 0.5, .b2 = 0.3, .eps = 0.01, .adam = true, .amsgrad = true, .adamw = true},
+        adamw);
+}
+
 TEST(Riemannian, TheMomentKeepsItsLength) {
   manual_seed(4);
   const PoincareBall ball(-1);

@@ -9,6 +9,7 @@
 #include "spiraltorch/nn/linear.h"
 #include "spiraltorch/ops/creation.h"
 #include "spiraltorch/optim/sgd.h"
+#include "spiraltorch/optim/zspace_optimizer.h"
 #include "tests/support/message.h"
 
 namespace st::optim {

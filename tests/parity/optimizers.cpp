@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <variant>
 
 #include "spiraltorch/ops/creation.h"
 #include "spiraltorch/optim/adam.h"
@@ -20,11 +21,11 @@ bool is_off(const Json& value) { return value.is_null() || value == false; }
 void set_option(const std::vector<optim::Fields::Field>& fields, const std::string& name, const Json& value) {
   for (const optim::Fields::Field& field : fields) {
     if (field.name != name) continue;
-    if (field.number) {
+    if (double* const* number = std::get_if<double*>(&field.value)) {
       if (!value.is_number()) throw NotExpressible("argument " + name + " is not a number");
-      *field.number = value.get<double>();
-    } else if (field.flag) {
-      *field.flag = value.get<bool>();
+      **number = value.get<double>();
+    } else if (bool* const* flag = std::get_if<bool*>(&field.value)) {
+      **flag = value.get<bool>();
     } else {
       throw NotExpressible("argument " + name);
     }

@@ -38,6 +38,10 @@ def rates(make, step=lambda s, t: s.step()):
 plateau = lambda s, t: s.step(metric(t))
 values = {
     "step": rates(lambda o: S.StepLR(o, 30, gamma=0.9)),
+    "multi_step": rates(lambda o: S.MultiStepLR(o, [300, 30, 700, 300], gamma=0.5)),
+    "exponential": rates(lambda o: S.ExponentialLR(o, 0.995)),
+    "constant": rates(lambda o: S.ConstantLR(o, factor=0.3, total_iters=400)),
+    "polynomial": rates(lambda o: S.PolynomialLR(o, total_iters=800, power=2.5)),
     "linear": rates(lambda o: S.LinearLR(o, start_factor=0.25, end_factor=0.75, total_iters=700)),
     "linear_default": rates(lambda o: S.LinearLR(o)),
     "cosine": rates(lambda o: S.CosineAnnealingLR(o, 150, eta_min=1e-3)),
@@ -45,6 +49,9 @@ values = {
     "sequential": rates(lambda o: S.SequentialLR(
         o, [S.LinearLR(o, start_factor=0.1, total_iters=100), S.CosineAnnealingLR(o, 600, eta_min=1e-4),
             S.StepLR(o, 20, gamma=0.5)], [100, 700])),
+    "sequential_more": rates(lambda o: S.SequentialLR(
+        o, [S.ConstantLR(o, factor=0.1, total_iters=50), S.PolynomialLR(o, total_iters=300, power=0.5),
+            S.MultiStepLR(o, [10, 20]), S.ExponentialLR(o, 0.99)], [100, 350, 400])),
     "plateau": rates(lambda o: S.ReduceLROnPlateau(o), plateau),
     "plateau_options": rates(lambda o: S.ReduceLROnPlateau(
         o, factor=0.7, patience=5, threshold=1e-3, threshold_mode="abs", cooldown=20, min_lr=[0.01, 0.02]), plateau),

@@ -53,20 +53,25 @@ double dot(const std::vector<double>& v, const Tensor& y) {
   return sum;
 }
 
-bool check_gradients(const char* op, const TensorFunction& f, const std::vector<Tensor>& inputs,
-                     const GradcheckOptions& options) {
-  std::vector<size_t> checked;  // positions of inputs
-  std::vector<Tensor> wanted;
+// Positions of the inputs that require a gradient.
+std::vector<size_t> differentiated(const char* op, const std::vector<Tensor>& inputs) {
+  std::vector<size_t> positions;
   for (size_t i = 0; i < inputs.size(); ++i) {
     if (!inputs[i].defined() || !inputs[i].requires_grad()) continue;
     check<DTypeError>(inputs[i].dtype() == DType::float64,
                       "{}: input {} is {}; differences are exact enough in float64 only", op, i,
                       inputs[i].dtype());
-    checked.push_back(i);
-    wanted.push_back(inputs[i]);
+    positions.push_back(i);
   }
-  check<ValueError>(!checked.empty(), "{}: no input requires a gradient", op);
+  check<ValueError>(!positions.empty(), "{}: none of the {} inputs requires a gradient", op, inputs.size());
+  return positions;
+}
 
+bool check_gradients(const char* op, const TensorFunction& f, const std::vector<Tensor>& inputs,
+                     const GradcheckOptions& options) {
+  const std::vector<size_t> checked = differentiated(op, inputs);
+  std::vector<Tensor> wanted;
+  for (const size_t i : checked) wanted.push_back(inputs[i]);
   const EnableGradGuard recording;
   const std::vector<Tensor> outputs = f(inputs);
   Generator generator(options.seed);
@@ -137,6 +142,7 @@ bool gradcheck(const TensorFunction& f, const std::vector<Tensor>& inputs, const
 
 bool gradgradcheck(const TensorFunction& f, const std::vector<Tensor>& inputs,
                    const GradcheckOptions& options) {
+  differentiated("gradgradcheck", inputs);
   std::vector<size_t> differentiable;  // outputs of f
   std::vector<Tensor> all = inputs;    // and after them a cotangent for each of those outputs
   {

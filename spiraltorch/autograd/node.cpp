@@ -4,6 +4,7 @@
 #include <atomic>
 
 #include "spiraltorch/autograd/meta.h"
+#include "spiraltorch/tensor/operands.h"
 
 namespace st {
 namespace {
@@ -91,10 +92,11 @@ void apply_hook(const GradHook& hook, Tensor& dy) {
   const Tensor replacement = hook(dy);
   if (!replacement.defined()) return;
   check<ShapeError>(replacement.shape() == dy.shape(),
-                    "a hook replaced a gradient of shape {} by one of shape {}", dy.shape(),
+                    "register_hook: a hook replaced a gradient of shape {} by one of shape {}", dy.shape(),
                     replacement.shape());
-  check<DTypeError>(replacement.dtype() == dy.dtype(), "a hook replaced a {} gradient by a {} one",
-                    dy.dtype(), replacement.dtype());
+  check<DTypeError>(replacement.dtype() == dy.dtype(),
+                    "register_hook: a hook replaced a {} gradient by a {} one", dy.dtype(),
+                    replacement.dtype());
   dy = replacement;
 }
 
@@ -156,6 +158,11 @@ void refuse_create_graph(const char* op) {
 }
 
 void check_writable(const char* op, const Tensor& x) {
+  check_not_read_only(op, "the tensor", x);
+  check_unrecorded(op, x);
+}
+
+void check_unrecorded(const char* op, const Tensor& x) {
   check<ValueError>(
       !grad_enabled() || !x.requires_grad(),
       "{}: the tensor requires a gradient and autograd does not record writes; write \"x = x + y\", or use a "

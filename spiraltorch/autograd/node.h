@@ -169,7 +169,9 @@ Tensor record(const char* op, Tensor y, std::initializer_list<Tensor> inputs, co
 /// For gradients that have a fused form only: throws under create_graph, naming the op.
 void refuse_create_graph(const char* op);
 
-/// For ops that write: throws ValueError if autograd would have to record the write to x.
+/// For ops that write to x: throws ValueError if its memory is read-only or autograd would have to record it.
 void check_writable(const char* op, const Tensor& x);
+/// For what an op writes into another tensor: throws ValueError if its gradient would be lost.
+void check_unrecorded(const char* op, const Tensor& x);
 
 }  // namespace st

@@ -6,7 +6,7 @@
 namespace st {
 
 void Dims::throw_too_many(int64_t count) {
-  fail<ShapeError>("a tensor has at most {} dimensions, {} were given", kMaxDims, count);
+  fail<ShapeError>("Shape: a tensor has at most {} dimensions, {} were given", kMaxDims, count);
 }
 
 std::string to_text(const Dims& dims) {

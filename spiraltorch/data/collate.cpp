@@ -4,6 +4,7 @@
 #include "spiraltorch/core/check.h"
 #include "spiraltorch/ops/creation.h"
 #include "spiraltorch/ops/join.h"
+#include "spiraltorch/tensor/operands.h"
 
 namespace st {
 namespace data {
@@ -17,6 +18,9 @@ Tensor collate(const std::vector<Tensor>& values) {
         "DataLoader: examples of one batch need one shape, example {} has {}, the first of the batch {}", i,
         values[i].shape(), values[0].shape());
   }
+  check_operands("DataLoader", values);
+  check<ShapeError>(values.empty() || values[0].dim() < kMaxDims,
+                    "DataLoader: examples of {} dimensions leave none for the batch", kMaxDims);
   return stack(values);
 }
 

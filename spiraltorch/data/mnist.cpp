@@ -48,7 +48,8 @@ GreyImages::GreyImages(Tensor images, Tensor labels)
                     "GreyImages: images (N, H, W) and labels (N,) are needed, they are {} and {}",
                     images_.shape(), labels_.shape());
   check<ValueError>(images_.is_contiguous() && labels_.is_contiguous(),
-                    "GreyImages: images and labels must be contiguous");
+                    "GreyImages: images and labels must be contiguous, their strides are {} and {}",
+                    images_.strides(), labels_.strides());
 }
 
 std::pair<Tensor, Tensor> GreyImages::get_batch(std::span<const int64_t> indices) const {

@@ -13,7 +13,8 @@ void check_sampler(const char* op, int64_t size, const BatchSamplerOptions& opti
   check<ValueError>(size >= 0, "{}: the data set's size is {}, at least 0 is needed", op, size);
   check<ValueError>(options.batch_size >= 1, "{}: batch_size is {}, at least 1 is needed", op,
                     options.batch_size);
-  check<ValueError>(!options.shuffle || size > 0, "{}: shuffle needs a data set that is not empty", op);
+  check<ValueError>(!options.shuffle || size > 0,
+                    "{}: shuffle needs a data set that is not empty, this one's size is {}", op, size);
 }
 
 BatchSampler::BatchSampler(int64_t size, const BatchSamplerOptions& options)

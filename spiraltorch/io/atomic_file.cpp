@@ -2,6 +2,7 @@
 #include "spiraltorch/io/atomic_file.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -9,8 +10,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
-#include <cstdlib>
-#include <memory>
+#include <filesystem>
 #include <utility>
 
 #include "spiraltorch/core/check.h"
@@ -22,34 +22,79 @@ namespace {
 
 constexpr size_t kMaxWrite = size_t{1} << 30;  // Linux writes at most 2 GiB a call
 
+constexpr int kMaxLinks = 40;  // as many as Linux follows
+
+// With its slash.
 std::string folder_of(const std::string& path) {
   const size_t slash = path.rfind('/');
-  return slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  return slash == std::string::npos ? "./" : path.substr(0, slash + 1);
 }
 
-std::string resolve_links(const std::string& path) {
-  const std::unique_ptr<char, void (*)(void*)> resolved(::realpath(path.c_str(), nullptr), std::free);
-  return resolved ? std::string(resolved.get()) : path;
+// Where a write to `path` goes, which need not be there: the links of the last name are followed, those of
+// its folder by the system. Empty for a circle of links.
+std::string resolve_links(std::string path) {
+  for (int i = 0; i <= kMaxLinks; ++i) {
+    std::error_code none_or_no_link;
+    const std::string link = std::filesystem::read_symlink(path, none_or_no_link);
+    if (none_or_no_link) return path;
+    path = link.front() == '/' ? link : folder_of(path) + link;
+  }
+  return "";
+}
+
+// How the names of a target's temporary files begin. A hash stands for the target (FNV-1a), whose own name
+// may be as long as names can be.
+std::string prefix_of(const std::string& target) {
+  uint64_t hash = 0xcbf29ce484222325;
+  for (const char c : target.substr(target.rfind('/') + 1))
+    hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001b3;
+  return ".spiraltorch-" + std::to_string(hash) + "-";
+}
+
+// Removes what saves to the same target left that were killed. A living one holds a lock on its file, which
+// the system takes away with the process, on whatever machine that was.
+void remove_abandoned(const std::string& folder, const std::string& prefix) {
+  std::error_code ignored;
+  for (std::filesystem::directory_iterator at(folder, ignored), end; !ignored && at != end;
+       at.increment(ignored)) {
+    const std::string name = at->path().filename();
+    if (!name.starts_with(prefix) || !name.ends_with(".tmp")) continue;
+    const int file = ::open(at->path().c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (file < 0) continue;
+    if (::flock(file, LOCK_EX | LOCK_NB) == 0) ::unlink(at->path().c_str());
+    ::close(file);
+  }
+}
+
+// Whether the file that was just made is locked and still there: remove_abandoned() may have come between.
+bool is_ours(int file) {
+  struct stat status = {};
+  if (::flock(file, LOCK_EX | LOCK_NB) != 0) return errno != EWOULDBLOCK;  // no locks here: nobody removes it
+  return ::fstat(file, &status) != 0 || status.st_nlink > 0;
 }
 
 }  // namespace
 
 AtomicFile::AtomicFile(std::string op, const std::string& path)
     : op_(std::move(op)), path_(path), target_(resolve_links(path)) {
+  check<IoError>(!path_.empty(), "{}: the path is empty", op_);
+  if (target_.empty()) fail_writing(ELOOP);
   struct stat old = {};
   const bool exists = ::stat(target_.c_str(), &old) == 0;
   // A rename would put a plain file in the place of /dev/null.
   check<IoError>(!exists || S_ISREG(old.st_mode), "{}: cannot write {}: it is {}", op_, path_,
                  S_ISDIR(old.st_mode) ? "a directory" : "not a regular file");
-  check<IoError>(!path_.empty(), "{}: the path is empty", op_);
+  if (exists && ::faccessat(AT_FDCWD, target_.c_str(), W_OK, AT_EACCESS) != 0) fail_writing(errno);
   check<IoError>(path_.back() != '/', "{}: cannot write {}: it names a folder", op_, path_);
 
+  const std::string folder = folder_of(target_), prefix = prefix_of(target_);
+  remove_abandoned(folder, prefix);
   static std::atomic<unsigned> count = 0;
-  do {  // not named after the target, whose name may be as long as names can be
-    temporary_ = folder_of(target_) + (folder_of(target_).back() == '/' ? "" : "/") + ".spiraltorch-" +
-                 std::to_string(::getpid()) + "-" + std::to_string(count++) + ".tmp";
+  do {
+    if (file_ >= 0) ::close(file_);
+    temporary_ = folder + prefix + std::to_string(::getpid()) + "-" + std::to_string(count++) + ".tmp";
     file_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-  } while (file_ < 0 && errno == EEXIST);
+  } while (file_ >= 0 ? !is_ours(file_) : errno == EEXIST);
   if (file_ < 0) fail_writing(errno);
   if (exists && ::fchmod(file_, old.st_mode & 07777) != 0) {
     const int error = errno;

@@ -10,8 +10,9 @@ namespace io {
 
 /// Collects what is written in a temporary file in the folder of `path`; commit() makes it durable and
 /// renames it over `path`. Without commit() (an exception, say) the temporary file goes and `path` stays as
-/// it was. A symbolic link is followed; an existing file keeps its permissions. Every failure is an IoError
-/// that names `op`, the path and the reason.
+/// it was; the one of a process that was killed goes with the next write to the same path. A symbolic link is
+/// followed, to a file that is not there yet, too; an existing file keeps its permissions, and one that may
+/// not be written to is refused. Every failure is an IoError that names `op`, the path and the reason.
 class AtomicFile {
  public:
   AtomicFile(std::string op, const std::string& path);

@@ -8,7 +8,6 @@
 #include <array>
 #include <bit>
 #include <chrono>
-#include <utility>
 
 #include "spiraltorch/io/system_error.h"
 
@@ -103,12 +102,19 @@ void EventFile::add_record(std::string_view event) {
 }
 
 void EventFile::flush() {
-  const std::string bytes = std::exchange(waiting_, {});
-  for (size_t done = 0; done < bytes.size();) {
-    const ssize_t written = ::write(file_, bytes.data() + done, bytes.size() - done);
-    if (written < 0 && errno != EINTR) fail_with_errno("EventFile", "cannot write", path_);
+  struct stat before = {};
+  const bool known = ::fstat(file_, &before) == 0;
+  for (size_t done = 0; done < waiting_.size();) {
+    const ssize_t written = ::write(file_, waiting_.data() + done, waiting_.size() - done);
+    if (written < 0 && errno != EINTR) {
+      const int error = errno;
+      // No part of a record stays: what is appended later would be unreadable behind it.
+      if (!known || ::ftruncate(file_, before.st_size) != 0) waiting_.erase(0, done);
+      fail_with_errno("EventFile", "cannot write", path_, error);
+    }
     if (written > 0) done += static_cast<size_t>(written);
   }
+  waiting_.clear();
 }
 
 }  // namespace io

@@ -13,7 +13,8 @@ namespace io {
 ///   events.add_scalar("train/loss", 0.25, step);
 /// A file that is new or empty begins with the version of the format. Records are framed as TFRecord frames
 /// them, each with its masked CRC-32C: a file that was cut off in the middle is readable up to there. What
-/// was added is in the file after flush(), and when this goes. Throws IoError with path and reason.
+/// was added is in the file after flush(), and when this goes. Throws IoError with path and reason; then the
+/// file ends where it ended before, and what was added waits for the next flush(): for room on the disk, say.
 /// Format: tensorflow/core/util/event.proto and tensorflow/core/lib/io/record_writer.h
 class EventFile {
  public:

@@ -26,11 +26,12 @@ BatchNorm::BatchNorm(const char* layer, const char* form, int least, int most, s
   check<ValueError>(!momentum || (*momentum >= 0 && *momentum <= 1), "{}: momentum must be in [0, 1], got {}",
                     layer, momentum.value_or(0));
   check<ValueError>(eps > 0 && std::isfinite(eps), "{}: eps must be positive and finite, got {}", layer, eps);
-  if (options.affine) weight = Parameter(ones({features}));
-  if (options.affine && options.bias) bias = Parameter(zeros({features}));
+  const auto each = [&](double value) { return empty_for(layer, {features}, DType::float32).fill_(value); };
+  if (options.affine) weight = Parameter(each(1));
+  if (options.affine && options.bias) bias = Parameter(each(0));
   if (options.track_running_stats) {
-    running_mean = Buffer(zeros({features}));
-    running_var = Buffer(ones({features}));
+    running_mean = Buffer(each(0));
+    running_var = Buffer(each(1));
     num_batches_tracked = Buffer(zeros({}, DType::int64));
   }
 }

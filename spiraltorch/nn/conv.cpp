@@ -5,6 +5,7 @@
 
 #include "spiraltorch/nn/init.h"
 #include "spiraltorch/ops/conv.h"
+#include "spiraltorch/tensor/operands.h"
 
 namespace st::nn {
 namespace {
@@ -69,8 +70,9 @@ Conv1d::Conv1d(std::string name, int64_t in_channels, int64_t out_channels, int6
   check<ValueError>(options.padding.sizes().h() == options.padding.sizes().w(),
                     "Conv1d: padding takes one number, got {} and {}", options.padding.sizes().h(),
                     options.padding.sizes().w());
-  weight = Parameter(empty({out_channels, in_channels / options.groups, kernel_size}));
-  if (options.bias) bias = Parameter(empty({out_channels}));
+  weight = Parameter(
+      empty_for("Conv1d", {out_channels, in_channels / options.groups, kernel_size}, DType::float32));
+  if (options.bias) bias = Parameter(empty_for("Conv1d", {out_channels}, DType::float32));
   reset_parameters();
 }
 
@@ -95,8 +97,10 @@ Conv2d::Conv2d(std::string name, int64_t in_channels, int64_t out_channels, Pair
   check_channels("Conv2d", in_channels, out_channels, options.groups);
   check_side("Conv2d", kernel_size.h(), options.stride.h(), options.dilation.h(), options.padding);
   check_side("Conv2d", kernel_size.w(), options.stride.w(), options.dilation.w(), options.padding);
-  weight = Parameter(empty({out_channels, in_channels / options.groups, kernel_size.h(), kernel_size.w()}));
-  if (options.bias) bias = Parameter(empty({out_channels}));
+  weight = Parameter(empty_for("Conv2d",
+                               {out_channels, in_channels / options.groups, kernel_size.h(), kernel_size.w()},
+                               DType::float32));
+  if (options.bias) bias = Parameter(empty_for("Conv2d", {out_channels}, DType::float32));
   reset_parameters();
 }
 

@@ -4,6 +4,7 @@
 #include "spiraltorch/core/modes.h"
 #include "spiraltorch/nn/init.h"
 #include "spiraltorch/ops/embedding.h"
+#include "spiraltorch/tensor/operands.h"
 
 namespace st::nn {
 
@@ -18,7 +19,7 @@ Embedding::Embedding(std::string name, int64_t num_embeddings, int64_t embedding
                       "Embedding: padding_idx must be a row of {}, got {}", num_embeddings, *padding_idx_);
     if (*padding_idx_ < 0) *padding_idx_ += num_embeddings;
   }
-  weight = Parameter(empty({num_embeddings, embedding_dim}));
+  weight = Parameter(empty_for("Embedding", {num_embeddings, embedding_dim}, DType::float32));
   reset_parameters();
 }
 

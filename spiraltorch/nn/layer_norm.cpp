@@ -4,8 +4,8 @@
 #include <cmath>
 
 #include "spiraltorch/nn/repr.h"
-#include "spiraltorch/ops/creation.h"
 #include "spiraltorch/ops/norm.h"
+#include "spiraltorch/tensor/operands.h"
 
 namespace st::nn {
 
@@ -23,8 +23,10 @@ LayerNorm::LayerNorm(std::string name, const Shape& normalized_shape, double cur
   check<ValueError>(curvature <= 0 && std::isfinite(curvature),
                     "LayerNorm: curvature must be at most 0 and finite, got {}", curvature);
   check<ValueError>(eps > 0 && std::isfinite(eps), "LayerNorm: eps must be positive and finite, got {}", eps);
-  if (options.elementwise_affine) weight = Parameter(ones(normalized_shape));
-  if (options.elementwise_affine && options.bias) bias = Parameter(zeros(normalized_shape));
+  if (options.elementwise_affine)
+    weight = Parameter(empty_for("LayerNorm", normalized_shape, DType::float32).fill_(1));
+  if (options.elementwise_affine && options.bias)
+    bias = Parameter(empty_for("LayerNorm", normalized_shape, DType::float32).fill_(0));
 }
 
 double LayerNorm::effective_eps() const { return eps_ * (1 + 0.1 * std::sqrt(-curvature_)); }

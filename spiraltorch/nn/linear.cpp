@@ -6,6 +6,7 @@
 #include "spiraltorch/nn/init.h"
 #include "spiraltorch/nn/repr.h"
 #include "spiraltorch/ops/matmul.h"
+#include "spiraltorch/tensor/operands.h"
 
 namespace st::nn {
 
@@ -13,8 +14,8 @@ Linear::Linear(std::string name, int64_t in_features, int64_t out_features, cons
     : Layer(std::move(name)) {
   check<ValueError>(in_features >= 1, "Linear: in_features must be at least 1, got {}", in_features);
   check<ValueError>(out_features >= 1, "Linear: out_features must be at least 1, got {}", out_features);
-  weight = Parameter(empty({out_features, in_features}));
-  if (options.bias) bias = Parameter(empty({out_features}));
+  weight = Parameter(empty_for("Linear", {out_features, in_features}, DType::float32));
+  if (options.bias) bias = Parameter(empty_for("Linear", {out_features}, DType::float32));
   reset_parameters();
 }
 

@@ -74,7 +74,8 @@ std::string Lstm::extra_repr() const {
 LstmWeights& Lstm::weights(int64_t layer, bool reverse) {
   check<IndexError>(layer >= 0 && layer < options_.num_layers, "Lstm: there is no layer {}, it has {}", layer,
                     options_.num_layers);
-  check<IndexError>(!reverse || options_.bidirectional, "Lstm: there is no reverse direction");
+  check<IndexError>(!reverse || options_.bidirectional, "Lstm: there is no reverse direction, it has {}",
+                    directions());
   return weights_[static_cast<size_t>(layer * directions() + (reverse ? 1 : 0))];
 }
 

@@ -4,6 +4,8 @@
 #include "spiraltorch/autograd/meta.h"
 #include "spiraltorch/core/modes.h"
 #include "spiraltorch/geometry/manifold.h"
+#include "spiraltorch/ops/inplace.h"
+#include "spiraltorch/tensor/operands.h"
 
 namespace st::nn {
 namespace {
@@ -50,13 +52,18 @@ Leaf& Leaf::operator=(const Leaf& other) & {
   check<ValueError>(geometry_of(*this) == geometry_of(other),
                     "assignment: values on {} do not fit the parameter {} on {}", geometry_of(other), shape(),
                     geometry_of(*this));
+  check_not_read_only("assignment", "the parameter or buffer", *this);
+  check_not_expanded("assignment", *this);
   const NoGradGuard guard;
   copy_(other);
   return *this;
 }
 
 Parameter::Parameter(const Tensor& value) : Leaf(value) {
-  if (defined()) requires_grad_();
+  if (!defined()) return;
+  check<DTypeError>(is_floating(dtype()), "Parameter: only floating-point tensors can be trained, this is {}",
+                    dtype());
+  requires_grad_();
 }
 
 void Parameter::set_manifold(std::shared_ptr<const Manifold> manifold) {

@@ -53,7 +53,7 @@ const Tensor& copy_(const Tensor& x, const Tensor& y) {
   check_operands("copy_", {{"x", x}});
   check_operands("copy_", {{"y", y}});
   check_writable("copy_", x);
-  check_writable("copy_", y);
+  check_unrecorded("copy_", y);
   check<ShapeError>(broadcast_shapes("copy_", x.shape(), y.shape()) == x.shape(),
                     "copy_: y of shape {} does not broadcast to x of shape {}, which cannot grow", y.shape(),
                     x.shape());

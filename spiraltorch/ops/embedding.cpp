@@ -19,6 +19,9 @@ Tensor embedding(const Tensor& index, const Tensor& weight, const EmbeddingFuncO
                     weight.shape());
   check<DTypeError>(index.dtype() == DType::int64 || index.dtype() == DType::int32,
                     "embedding: the index must be int64 or int32, got {}", index.dtype());
+  check<ShapeError>(index.dim() < kMaxDims,
+                    "embedding: the index {} has {} dimensions already, the most there are", index.shape(),
+                    kMaxDims);
   const int64_t rows = weight.size(0);
   int64_t padding = options.padding_idx.value_or(-1 - rows);  // no row at all
   check<IndexError>(!options.padding_idx || (padding >= -rows && padding < rows),

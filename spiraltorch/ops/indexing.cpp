@@ -28,6 +28,9 @@ Tensor pick(const Tensor& x, int dim, const Tensor& positions) {
   const int64_t size = x.shape()[dim];
   check<DTypeError>(positions.dtype() == DType::int64 || positions.dtype() == DType::int32,
                     "index: an index tensor is {}, expected int64, int32 or bool", positions.dtype());
+  check<ShapeError>(x.dim() - 1 + positions.dim() <= kMaxDims,
+                    "index: the result would have {} dimensions, a tensor has at most {} (x: {}, index: {})",
+                    x.dim() - 1 + positions.dim(), kMaxDims, x.shape(), positions.shape());
   kernels(x.device()).check_index("index", positions.in(), -size, size);
   const Tensor wrapped = positions + lt(positions, 0).to(positions.dtype()) * size;
   return with_dims(index_select(x, dim, reshape(wrapped, {-1})), dim, 1, positions.shape());
@@ -70,12 +73,19 @@ Tensor index(const Tensor& x, std::initializer_list<Index> indices) {
     }
     switch (index.kind) {
       case Index::Kind::position:
+        check<IndexError>(index.position >= -y.shape()[dim] && index.position < y.shape()[dim],
+                          "index: {} is out of range for a dimension of size {} (x: {})", index.position,
+                          y.shape()[dim], x.shape());
         y = select(y, dim, index.position);
         break;
       case Index::Kind::slice:
+        check<ValueError>(index.slice.step >= 1, "index: the step of a slice is {}, expected at least 1",
+                          index.slice.step);
         y = slice(y, dim++, index.slice.start, index.slice.end, index.slice.step);
         break;
       case Index::Kind::new_axis:
+        check<ShapeError>(y.dim() < kMaxDims, "index: with None x would have more than {} dimensions (x: {})",
+                          kMaxDims, x.shape());
         y = unsqueeze(y, dim++);
         break;
       case Index::Kind::tensor:

@@ -27,7 +27,7 @@ void check_target(const char* op, const Tensor& x) {
 Tensor prepare(const char* op, const Tensor& x, const Tensor& y) {
   check_operands(op, {{"x", x}, {"y", y}});
   check_target(op, x);
-  check_writable(op, y);  // its gradient would be lost
+  check_unrecorded(op, y);  // its gradient would be lost
   check<ShapeError>(broadcast_shapes(op, x.shape(), y.shape()) == x.shape(),
                     "{}: y of shape {} does not broadcast to x of shape {}, which cannot grow", op, y.shape(),
                     x.shape());

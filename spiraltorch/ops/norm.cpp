@@ -15,6 +15,15 @@
 namespace st {
 namespace {
 
+// Training moves the running statistics where they are.
+void check_statistics(const char* name, const Tensor& t) {
+  if (!t.defined()) return;
+  check_not_read_only("batch_norm", name, t);
+  check<ValueError>(t.shape()[0] <= 1 || t.strides()[0] != 0,
+                    "batch_norm: several places of {} {} with strides {} are one element; clone() it first",
+                    name, t.shape(), t.strides());
+}
+
 void check_batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& running_var,
                       const Tensor& weight, const Tensor& bias, bool training) {
   check_operands("batch_norm", {{"x", x},
@@ -38,8 +47,14 @@ void check_batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor&
   check_channels("running_var", running_var);
   check_channels("weight", weight);
   check_channels("bias", bias);
-  check<ValueError>(training || (running_mean.defined() && running_var.defined()),
-                    "batch_norm: running_mean and running_var must be given in evaluation mode");
+  if (training) {  // both, before either is written to
+    check_statistics("running_mean", running_mean);
+    check_statistics("running_var", running_var);
+  }
+  check<ValueError>(
+      training || (running_mean.defined() && running_var.defined()),
+      "batch_norm: in evaluation mode running_mean and running_var must be given, {} is undefined",
+      running_mean.defined() ? "running_var" : "running_mean");
   check<ValueError>(!training || x.numel() != channels,
                     "batch_norm: expected more than 1 value for each channel when training, got x of {}",
                     x.shape());

@@ -14,7 +14,8 @@ struct BatchNormFuncOptions {
 /// y = (x - mean) / sqrt(var + eps) * weight + bias for each channel (dimension 1).   x: (N, C) or (N, C, d1,
 /// ...) Training: mean and biased variance of the batch; running_mean and running_var, where defined, move to
 /// (1 - momentum) running + momentum batch, with the unbiased variance. Else: the running statistics.
-/// Throws ValueError for one value a channel in training. Source: torch.nn.functional.batch_norm.
+/// Throws ValueError in training for one value a channel, and for running statistics that cannot be written
+/// to (read-only, expanded): then neither has moved. Source: torch.nn.functional.batch_norm.
 Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& running_var,
                   const Tensor& weight = {}, const Tensor& bias = {},
                   const BatchNormFuncOptions& options = {});

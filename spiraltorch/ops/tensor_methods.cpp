@@ -38,6 +38,8 @@ Tensor Tensor::unsqueeze(int64_t dim) const { return st::unsqueeze(*this, dim); 
 Tensor Tensor::expand(const Shape& shape) const { return st::expand(*this, shape); }
 Tensor Tensor::expand_as(const Tensor& other) const {
   check_operands("expand_as", {{"x", *this}, {"other", other}});
+  check<ShapeError>(broadcast_shapes("expand_as", shape(), other.shape()) == other.shape(),
+                    "expand_as: x of shape {} does not broadcast to {}", shape(), other.shape());
   return st::expand(*this, other.shape());
 }
 Tensor Tensor::narrow(int64_t dim, int64_t start, int64_t length) const {

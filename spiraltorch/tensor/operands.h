@@ -43,6 +43,13 @@ inline void check_operands(const char* op, const std::vector<Tensor>& tensors) {
   }
 }
 
+/// For ops that write to x, before they do.
+inline void check_not_read_only(const char* op, const char* name, const Tensor& x) {
+  check<ValueError>(!x.storage()->is_read_only(),
+                    "{}: the memory of {} {} is read-only; clone() it and write to the copy", op, name,
+                    x.shape());
+}
+
 /// For ops of one tensor that have no meaning for integers.
 inline void check_floating(const char* op, const Tensor& x) {
   check<DTypeError>(is_floating(x.dtype()), "{}: expected a floating-point tensor, got {}", op, x.dtype());

@@ -5,7 +5,7 @@ namespace st {
 
 void StateDict::insert(std::string name, Tensor value) {
   const auto [at, is_new] = positions_.emplace(name, entries_.size());
-  check<ValueError>(is_new, "state dict: the name \"{}\" appears twice", name);
+  check<ValueError>(is_new, "StateDict.insert: the name \"{}\" appears twice", name);
   entries_.emplace_back(std::move(name), std::move(value));
 }
 
@@ -16,7 +16,7 @@ const Tensor* StateDict::find(std::string_view name) const {
 
 const Tensor& StateDict::at(std::string_view name) const {
   const Tensor* value = find(name);
-  check<IndexError>(value != nullptr, "state dict: no entry is named \"{}\" ({} entries)", name, size());
+  check<IndexError>(value != nullptr, "StateDict.at: no entry is named \"{}\" ({} entries)", name, size());
   return *value;
 }
 

@@ -93,8 +93,7 @@ In Tensor::in() const {
 
 Out Tensor::out() const {
   TensorImpl& x = impl("out");
-  check<ValueError>(!x.storage->is_read_only(),
-                    "this tensor {} cannot be written to: its memory is read-only; clone() it", x.shape);
+  check_not_read_only("out", "the tensor", *this);
   x.storage->bump_version();
   char* base = static_cast<char*>(x.storage->data());
   return {base + x.offset * static_cast<int64_t>(item_size(x.dtype)), x.dtype, &x.shape, &x.strides};
@@ -114,6 +113,7 @@ const void* Tensor::checked_data(const char* method, DType dtype) const {
 
 void* Tensor::checked_mutable_data(DType dtype) const {
   checked_data("mutable_data", dtype);
+  check_not_read_only("mutable_data", "the tensor", *this);
   return out().data;
 }
 

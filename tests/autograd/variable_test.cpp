@@ -11,6 +11,7 @@
 #include "spiraltorch/ops/arithmetic.h"
 #include "spiraltorch/ops/creation.h"
 #include "spiraltorch/ops/reduce.h"
+#include "tests/support/message.h"
 
 namespace st {
 namespace {
@@ -112,6 +113,18 @@ TEST(Variable, HooksOnAResult) {
   z.remove_hook(id);  // unknown there: nothing happens
   z.sum().backward();
   EXPECT_EQ(x.grad().to_vector<float>(), Floats({36, 36}));
+}
+
+TEST(Variable, WhatAHookReturnsMustFit) {
+  const Tensor x = ones({2}).requires_grad_();
+  const int64_t id = x.register_hook([](const Tensor&) { return ones({3}); });
+  EXPECT_EQ(message<ShapeError>([&] { sum(x * 2).backward(); }),
+            "register_hook: a hook replaced a gradient of shape (2,) by one of shape (3,)");
+  x.remove_hook(id);
+  x.register_hook([](const Tensor&) { return ones({2}, DType::float64); });
+  EXPECT_EQ(message<DTypeError>([&] { sum(x * 2).backward(); }),
+            "register_hook: a hook replaced a float32 gradient by a float64 one");
+  EXPECT_FALSE(x.grad().defined());
 }
 
 // torch: x.register_hook(lambda g: g * 2); torch.autograd.grad((x * 3).sum(), x) gives 6.

@@ -14,7 +14,7 @@ TEST(Dims, HoldsEightAndRefusesNine) {
   EXPECT_EQ(eight.size(), 8);
   EXPECT_EQ(eight.back(), 8);
   EXPECT_EQ(message<ShapeError>([] { Dims{1, 2, 3, 4, 5, 6, 7, 8, 9}; }),
-            "a tensor has at most 8 dimensions, 9 were given");
+            "Shape: a tensor has at most 8 dimensions, 9 were given");
   Dims full = eight;
   EXPECT_THROW(full.push_back(1), ShapeError);
   EXPECT_EQ(full, eight);

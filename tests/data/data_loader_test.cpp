@@ -182,7 +182,8 @@ TEST(DataLoader, RefusesWhatMakesNoSense) {
   EXPECT_EQ(error(10, {.prefetch_factor = 0}), "DataLoader: prefetch_factor is 0, at least 1 is needed");
   EXPECT_EQ(error(-3, {}), "DataLoader: the data set's size is -3, at least 0 is needed");
   // ValueError in PyTorch too: "num_samples should be a positive integer value, but got num_samples=0"
-  EXPECT_EQ(error(0, {.shuffle = true}), "DataLoader: shuffle needs a data set that is not empty");
+  EXPECT_EQ(error(0, {.shuffle = true}),
+            "DataLoader: shuffle needs a data set that is not empty, this one's size is 0");
 }
 
 TEST(DataLoader, AnEmptyDataSetHasNoBatches) {

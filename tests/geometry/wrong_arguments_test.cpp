@@ -33,6 +33,7 @@ Functions maps() {
       {"logmap", {x, y, k}, {}, ST_CALL(logmap(t[0], t[1], t[2]))},
       {"expmap0", {v}, {}, ST_CALL(expmap0(t[0]))},
       {"expmap0", {v, k}, {}, ST_CALL(expmap0(t[0], t[1]))},
+      {"expmap0", {v}, {-1}, ST_CALL(expmap0(t[0], Curvature(i[0])))},
       {"logmap0", {y}, {}, ST_CALL(logmap0(t[0]))},
       {"logmap0", {y, k}, {}, ST_CALL(logmap0(t[0], t[1]))},
       {"dist", {x, y}, {}, ST_CALL(dist(t[0], t[1]))},
@@ -72,12 +73,12 @@ void add(Functions& table, const M& manifold) {
       {"logmap|sub", {x, y}, {}, ST_CALL(space.logmap(t[0], t[1]))},
       {"retract|add|project", {x, v}, {}, ST_CALL(space.retract(t[0], t[1]))},
       {"transport", {x, y, v}, {}, ST_CALL(space.transport(t[0], t[1], t[2]))},
-      {"inner|mul|sum", {x, y, v}, {}, ST_CALL(space.inner(t[0], t[1], t[2]))},
-      {"component_inner|mul|inner", {x, v}, {}, ST_CALL(space.component_inner(t[0], t[1]))},
+      {"inner|mul", {x, y, v}, {}, ST_CALL(space.inner(t[0], t[1], t[2]))},
+      {"component_inner|inner|mul", {x, v}, {}, ST_CALL(space.component_inner(t[0], t[1]))},
       {"dist|sub", {x, y}, {}, ST_CALL(space.dist(t[0], t[1]))},
       {"projx|project", {x}, {}, ST_CALL(space.projx(t[0])), static_cast<size_t>(space.curvature() == 0)},
       {"check_point", {x}, {}, ST_CALL(space.check_point(t[0]))},
-      {"random|empty|randn", {}, {2, 3}, ST_CALL(space.random({i[0], i[1]}))},
+      {"random|randn|empty", {}, {2, 3}, ST_CALL(space.random({i[0], i[1]}))},
   };
   table.insert(table.end(), methods.begin(), methods.end());
 }
@@ -89,7 +90,7 @@ Functions functions() {
   return table;
 }
 
-ST_TEST_WRONG_ARGUMENTS(functions)
+ST_TEST_WRONG_ARGUMENTS(functions, "geometry")
 
 }  // namespace
 }  // namespace st

@@ -5,7 +5,10 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+#include <cstdlib>
 
 #include "spiraltorch/core/error.h"
 #include "spiraltorch/io/mapped_file.h"
@@ -86,19 +89,74 @@ TEST(AtomicFile, RefusesPathsThatAreNoFiles) {
             "save: cannot write " + (dir / "no/x") + ": No such file or directory");
 }
 
-TEST(AtomicFile, NamesAFolderThatMayNotBeWritten) {
+// While it lives this process is nobody, where it was root, who may write everywhere.
+class Unprivileged {
+ public:
+  Unprivileged() : was_root_(::geteuid() == 0) {
+    if (was_root_ && ::seteuid(65534) != 0) throw std::runtime_error("cannot become another user");
+  }
+  ~Unprivileged() {
+    if (was_root_ && ::seteuid(0) != 0) std::abort();
+  }
+
+ private:
+  bool was_root_;
+};
+
+TEST(AtomicFile, AFolderThatMayNotBeWrittenKeepsTheOldFile) {
   const TempDir dir;
+  write_file("save", dir / "x", "old");
+  ASSERT_EQ(::chmod((dir / "x").c_str(), 0666), 0);
   ASSERT_EQ(::chmod(dir.path().c_str(), 0555), 0);
-  const uid_t me = ::geteuid();
-  if (me == 0) {
-    ASSERT_EQ(::seteuid(65534), 0);  // root may write everywhere
+  for (const char* name : {"x", "new"}) {
+    const Unprivileged nobody;
+    EXPECT_EQ(error_of<IoError>([&] { write_file("save", dir / name, "text"); }),
+              "save: cannot write " + (dir / name) + ": Permission denied");
   }
-  const std::string error = error_of<IoError>([&] { write_file("save", dir / "x", ""); });
-  if (me == 0) {
-    ASSERT_EQ(::seteuid(0), 0);
+  ASSERT_EQ(::chmod(dir.path().c_str(), 0755), 0);
+  EXPECT_EQ(read_bytes(dir / "x"), "old");
+  EXPECT_EQ(dir.names(), std::vector<std::string>{"x"});
+}
+
+TEST(AtomicFile, AFileThatMayNotBeWrittenStays) {
+  const TempDir dir;
+  write_file("save", dir / "x", "old");
+  ASSERT_EQ(::chmod((dir / "x").c_str(), 0444), 0);
+  ASSERT_EQ(::chmod(dir.path().c_str(), 0777), 0);
+  {
+    const Unprivileged nobody;
+    EXPECT_EQ(error_of<IoError>([&] { write_file("save", dir / "x", "new"); }),
+              "save: cannot write " + (dir / "x") + ": Permission denied");
   }
-  ::chmod(dir.path().c_str(), 0755);
-  EXPECT_EQ(error, "save: cannot write " + (dir / "x") + ": Permission denied");
+  EXPECT_EQ(read_bytes(dir / "x"), "old");
+  EXPECT_EQ(dir.names(), std::vector<std::string>{"x"});
+}
+
+TEST(AtomicFile, RemovesWhatKilledWritesLeft) {
+  const TempDir dir;
+  write_file("save", dir / "x", "old");
+  for (const char* path : {"x", "other"}) {
+    const pid_t child = ::fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+      AtomicFile file("save", dir / path);
+      file.write("half");
+      ::_exit(0);  // as SIGKILL does: without destructors
+    }
+    ASSERT_EQ(::waitpid(child, nullptr, 0), child);
+  }
+  ASSERT_EQ(dir.names().size(), 3u);
+  {
+    AtomicFile living("save", dir / "x");
+    EXPECT_EQ(dir.names().size(), 3u);  // the half of x went, that of another file stays
+    write_file("save", dir / "x", "new");
+    EXPECT_EQ(dir.names().size(), 3u);
+    living.write("newer");
+    living.commit();
+  }
+  EXPECT_EQ(read_bytes(dir / "x"), "newer");
+  write_file("save", dir / "other", "2");
+  EXPECT_EQ(dir.names().size(), 2u);
 }
 
 TEST(AtomicFile, KeepsPermissionsAndFollowsLinks) {
@@ -116,6 +174,24 @@ TEST(AtomicFile, KeepsPermissionsAndFollowsLinks) {
   EXPECT_EQ(read_bytes(dir / "x"), "2");
   ASSERT_EQ(::stat((dir / "x").c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777, 0640u);
+}
+
+TEST(AtomicFile, FollowsLinksToFilesThatAreNotThereYet) {
+  const TempDir dir;
+  std::filesystem::create_directory(dir / "runs");
+  std::filesystem::create_symlink("runs/best", dir / "best");
+  std::filesystem::create_symlink(dir / "best", dir / "link");
+  std::filesystem::create_symlink("../new", dir / "runs/up");
+  write_file("test", dir / "link", "1");
+  write_file("test", dir / "runs/up", "2");
+  EXPECT_TRUE(std::filesystem::is_symlink(dir / "link"));
+  EXPECT_TRUE(std::filesystem::is_symlink(dir / "best"));
+  EXPECT_EQ(read_bytes(dir / "runs/best"), "1");
+  EXPECT_EQ(read_bytes(dir / "new"), "2");
+  std::filesystem::create_symlink("b", dir / "a");
+  std::filesystem::create_symlink("a", dir / "b");
+  EXPECT_EQ(error_of<IoError>([&] { write_file("save", dir / "a", "3"); }),
+            "save: cannot write " + (dir / "a") + ": Too many levels of symbolic links");
 }
 
 TEST(AtomicFile, TakesTheLongestNamesAndNamesWithoutAFolder) {

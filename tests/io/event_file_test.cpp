@@ -1,8 +1,10 @@
-// Event files parsed back by a reader that shares nothing with the writer. tests/python/files_test.py has
+// Event files parsed back by a reader that shares nothing with the writer. tests/files/read_files.py has
 // TensorBoard read one.
 #include "spiraltorch/io/event_file.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/resource.h>
 
 #include <cstring>
 #include <filesystem>
@@ -120,6 +122,30 @@ TEST(EventFile, FlushPutsItThere) {
   EXPECT_GT(std::filesystem::file_size(dir / "tfevents"), 100000u);
   file.flush();
   EXPECT_EQ(events(dir / "tfevents").size(), 5002u);
+}
+
+TEST(EventFile, AFailedWriteLeavesWholeRecordsAndIsMadeUpFor) {
+  const TempDir dir;
+  const std::string path = dir / "tfevents";
+  io::EventFile file(path);
+  file.add_scalar("a", 0, 0);
+  file.flush();
+  // A limit on the size of files stands for a full disk: it, too, takes a part of what is written.
+  rlimit before = {};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const auto handler = ::signal(SIGXFSZ, SIG_IGN);
+  rlimit small = before;
+  small.rlim_cur = std::filesystem::file_size(path) + 7;
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  file.add_scalar("a", 1, 1);
+  const std::string error = error_of<IoError>([&] { file.flush(); });
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  ::signal(SIGXFSZ, handler);
+  EXPECT_EQ(error, "EventFile: cannot write " + path + ": File too large");
+  EXPECT_EQ(events(path).size(), 2u);
+  file.add_scalar("a", 2, 2);
+  file.flush();
+  EXPECT_EQ(events(path).size(), 4u);
 }
 
 TEST(EventFile, Errors) {

@@ -1,4 +1,4 @@
-// .npz files: NumPy's own read here, ours read back, and what is refused. tests/python/files_test.py has
+// .npz files: NumPy's own read here, ours read back, and what is refused. tests/files/read_files.py has
 // NumPy read ours.
 #include "spiraltorch/io/npz.h"
 

@@ -78,7 +78,7 @@ TEST(Init, GainsAndFans) {
   const std::pair<int64_t, int64_t> fans = {54, 216};
   EXPECT_EQ(init::calculate_fan_in_and_fan_out(empty({24, 6, 3, 3})), fans);
   EXPECT_EQ(message<ValueError>([] { init::kaiming_uniform_(empty({3})); }),
-            "init: a fan needs a tensor of 2 or more dimensions, this one is (3,)");
+            "kaiming_uniform_: a fan needs a tensor of 2 or more dimensions, this one is (3,)");
 }
 
 }  // namespace

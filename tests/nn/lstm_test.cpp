@@ -305,7 +305,8 @@ TEST(Lstm, Refuses) {
       "Lstm: the state must be (2, 7, 5) for this x, and is (2, 5) (x: (4, 7, 3)); reset_state() makes it "
       "zeros again");
   EXPECT_EQ(message<IndexError>([&] { net.weights(2); }), "Lstm: there is no layer 2, it has 2");
-  EXPECT_EQ(message<IndexError>([&] { net.weights(0, true); }), "Lstm: there is no reverse direction");
+  EXPECT_EQ(message<IndexError>([&] { net.weights(0, true); }),
+            "Lstm: there is no reverse direction, it has 1");
 }
 
 TEST(Lstm, SixteenBits) {

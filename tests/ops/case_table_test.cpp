@@ -1,7 +1,8 @@
 // Runs the case table (tests/reference): one test a line, named op.line. Each case in float64 and float32, in
 // three memory layouts, on the CPU and on the shadow device: values and gradients against PyTorch's, dtypes,
-// devices, inputs left as they were; small smooth cases against differences, first and second derivatives.
-// Then each op's bad calls: type and text of the error.
+// devices, inputs left as they were; small smooth cases against differences, first and second derivatives,
+// and second gradients on the shadow device against the CPU's. Then each op's bad calls on both devices: type
+// and text of the error.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -10,6 +11,7 @@
 
 #include "spiraltorch/autograd/engine.h"
 #include "spiraltorch/autograd/gradcheck.h"
+#include "spiraltorch/ops/compare.h"
 #include "tests/support/compare.h"
 #include "tests/support/reference.h"
 #include "tests/support/shadow_device.h"
@@ -154,6 +156,46 @@ class Runner {
     EXPECT_TRUE(gradcheck(f, inputs));
     if (table_.second) {
       EXPECT_TRUE(gradgradcheck(f, inputs));
+      check_second_gradients_elsewhere();
+    }
+  }
+
+  // The gradients of the first gradients, by inputs and by what came from above.
+  std::vector<Tensor> second_gradients(Device device) const {
+    std::vector<Tensor> wanted, active, cotangents;
+    const std::vector<Tensor> inputs = make_inputs(DType::float64, "", device);
+    const std::vector<Tensor> outputs = outputs_of(inputs);
+    for (const Tensor& x : inputs) {
+      if (x.requires_grad()) wanted.push_back(x);
+    }
+    for (size_t i = 0; i < outputs.size(); ++i) {
+      const Tensor* dy = find("dy" + std::to_string(i));
+      if (!dy) continue;
+      active.push_back(outputs[i]);
+      cotangents.push_back(moved(dy->to(outputs[i].dtype()), device));
+      cotangents.back().requires_grad_();
+    }
+    std::vector<Tensor> first, seeds;
+    for (const Tensor& g :
+         grad(active, wanted, {.grad_outputs = cotangents, .create_graph = true, .allow_unused = true})) {
+      if (!g.defined() || !g.requires_grad()) continue;
+      first.push_back(g);
+      seeds.push_back(g.detach());
+    }
+    if (first.empty()) return {};
+    wanted.insert(wanted.end(), cotangents.begin(), cotangents.end());
+    return grad(first, wanted, {.grad_outputs = seeds, .allow_unused = true});
+  }
+
+  // By the same kernels, so to the bit.
+  void check_second_gradients_elsewhere() {
+    const std::vector<Tensor> here = second_gradients(Device::cpu), there = second_gradients(shadow_device());
+    ASSERT_EQ(here.size(), there.size());
+    for (size_t i = 0; i < here.size(); ++i) {
+      ASSERT_EQ(here[i].defined(), there[i].defined()) << "second gradient " << i;
+      if (!here[i].defined()) continue;
+      EXPECT_TRUE(there[i].device() == shadow_device()) << "second gradient " << i;
+      EXPECT_TRUE(equal(here[i], there[i].to(Device::cpu))) << "second gradient " << i;
     }
   }
 
@@ -187,20 +229,22 @@ class ErrorTest : public testing::Test {
   explicit ErrorTest(const Table& table) : table_(table) {}
   void TestBody() override {
     for (const BadCall& bad : table_.errors) {
-      SCOPED_TRACE(bad.call.key);
-      try {
-        call(table_, bad.call, inputs_of(bad.call));
-        ADD_FAILURE() << "was not refused";
-      } catch (const Error& e) {
-        EXPECT_EQ(kind_of(e), bad.error);
-        EXPECT_EQ(e.what(), bad.text);
+      for (const Device device : {Device(Device::cpu), shadow_device()}) {
+        SCOPED_TRACE(bad.call.key + " on " + to_text(device));
+        try {
+          call(table_, bad.call, inputs_of(bad.call, device));
+          ADD_FAILURE() << "was not refused";
+        } catch (const Error& e) {
+          EXPECT_EQ(kind_of(e), bad.error);
+          EXPECT_EQ(e.what(), bad.text);
+        }
       }
     }
   }
 
  private:
   // Zeros of the given shapes, or the listed values.
-  static std::vector<Tensor> inputs_of(const Case& one) {
+  static std::vector<Tensor> inputs_of(const Case& one, Device device) {
     std::vector<Tensor> inputs;
     for (const Json& spec : one.in) {
       if (!is_tensor_spec(spec)) continue;
@@ -210,8 +254,9 @@ class ErrorTest : public testing::Test {
       if (spec.contains("values")) values = spec.at("values").get<std::vector<double>>();
       const Tensor x = empty(spec.at("shape").get<std::vector<int64_t>>(), DType::float64);
       std::copy(values.begin(), values.end(), x.mutable_data<double>().begin());
-      inputs.push_back(arrange(x.to(dtype == "float" ? DType::float32 : dtype_by_name(dtype)),
-                               spec.value("layout", "contiguous")));
+      inputs.push_back(moved(arrange(x.to(dtype == "float" ? DType::float32 : dtype_by_name(dtype)),
+                                     spec.value("layout", "contiguous")),
+                             device));
     }
     return inputs;
   }

@@ -2,6 +2,7 @@
 // case table (case_table_test.cpp) runs every op there.
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <vector>
 
 #include "spiraltorch/spiraltorch.h"
@@ -73,6 +74,103 @@ TEST(Device, IndexesByMasksAndPositions) {
   const Tensor x = tensor({1.f, -2.f, 3.f}).to(shadow_device());
   EXPECT_EQ(x.index({x > 0}).to_vector<float>(), (std::vector<float>{1, 3}));
   EXPECT_EQ(x.index({tensor({-1, 0}).to(shadow_device())}).to_vector<float>(), (std::vector<float>{3, 1}));
+}
+
+// What is no op of the case table: every kind of index, with its gradient.
+TEST(Device, IndexesAsTheCpu) {
+  const Tensor x = reshape(arange(24, DType::float64), {2, 3, 4});
+  const auto results = [&](Device device) {
+    const Tensor leaf = x.to(device).detach();
+    leaf.requires_grad_();
+    const Tensor rows = tensor({{2, -1}, {0, 0}}, DType::int64).to(device), mask = (x > 7).to(device);
+    std::vector<Tensor> all = {leaf.index({1}),
+                               leaf.index({0, Slice(1, {}), -1}),
+                               leaf.index({Slice(), Slice({}, {}, 2), None}),
+                               leaf.index({Slice(), rows}),
+                               leaf.index({1, rows, Slice(0, 2)}),
+                               leaf.index({mask}),
+                               leaf[1][0]};
+    std::vector<Tensor> seeds;
+    for (const Tensor& y : all) seeds.push_back(y.detach() + 1);
+    all.push_back(grad(all, {leaf}, {.grad_outputs = seeds})[0]);
+    return all;
+  };
+  const std::vector<Tensor> here = results(Device::cpu), there = results(shadow_device());
+  for (size_t i = 0; i < here.size(); ++i) {
+    EXPECT_TRUE(there[i].device() == shadow_device()) << i;
+    EXPECT_TRUE(equal(here[i], there[i].to(Device::cpu))) << i;
+  }
+}
+
+TEST(Device, CreatesAsTheCpu) {
+  const auto results = [](Device device) {
+    manual_seed(3);
+    const Tensor x = ones({2, 3}).to(device);
+    return std::vector<Tensor>{zeros({2, 3}, DType::int32, device),
+                               ones({2, 3}, DType::bool_, device),
+                               full({2, 3}, 1.5, DType::bfloat16, device),
+                               tensor(2.5, DType::float64, device),
+                               zeros_like(x),
+                               ones_like(x.t()),
+                               full_like(x, 7),
+                               rand_like(x),
+                               randn_like(x.t()),
+                               empty_like(x).zero_(),
+                               empty_like(x, DType::int64).zero_(),
+                               empty({2, 3}, DType::uint8, device).zero_(),
+                               empty_strided({2, 3}, {1, 2}, DType::float16, device).zero_()};
+  };
+  const std::vector<Tensor> here = results(Device::cpu), there = results(shadow_device());
+  for (size_t i = 0; i < here.size(); ++i) {
+    EXPECT_TRUE(there[i].device() == shadow_device()) << i;
+    EXPECT_EQ(there[i].dtype(), here[i].dtype()) << i;
+    EXPECT_EQ(there[i].strides(), here[i].strides()) << i;
+    EXPECT_TRUE(equal(here[i], there[i].to(Device::cpu))) << i;
+  }
+}
+
+TEST(Device, WritesAsTheCpu) {
+  const auto results = [](Device device) {
+    manual_seed(4);
+    const Tensor row = tensor({1.f, -2.f, 3.f}).to(device);
+    const auto fresh = [&] { return reshape(arange(6, DType::float32), {2, 3}).to(device); };
+    std::vector<Tensor> all;
+    for (const Tensor& x : {fresh(), fresh().t().contiguous().t(), slice(fresh(), 0, 0, 2)}) {
+      x.add_(row).add_(row, 0.5).add_(1).sub_(row, 2).sub_(0.25).mul_(row).mul_(3).div_(row).div_(2);
+      all.push_back(x.clone());
+      all.push_back(x.clamp_(-1, 5).clone());
+      all.push_back(x.copy_(row).clone());
+      all.push_back(x.uniform_(-1, 1).clone());
+      all.push_back(x.normal_(2, 3).clone());
+      all.push_back(x.fill_(4).clone());
+      all.push_back(x.zero_().clone());
+    }
+    const Tensor whole = fresh();
+    narrow(whole, 1, 1, 2).mul_(10);  // through a view
+    select(whole, 0, 0).add_(select(whole, 0, 1));
+    narrow(whole, 1, 0, 2).copy_(narrow(whole, 1, 1, 2));  // over itself
+    all.push_back(whole);
+    return all;
+  };
+  const std::vector<Tensor> here = results(Device::cpu), there = results(shadow_device());
+  for (size_t i = 0; i < here.size(); ++i) {
+    EXPECT_TRUE(there[i].device() == shadow_device()) << i;
+    EXPECT_TRUE(equal(here[i], there[i].to(Device::cpu))) << i;
+  }
+}
+
+TEST(Device, ComparesAsTheCpu) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const auto results = [&](Device device) {
+    const Tensor x = tensor({1, 2, nan}, DType::float64).to(device), y = x + 1e-9;
+    const Tensor a = narrow(x, 0, 0, 2), b = narrow(y, 0, 0, 2);
+    return std::vector<bool>{equal(a, a),    equal(a, b),
+                             equal(x, x),    equal(a, x),
+                             allclose(a, b), allclose(a, b, {.rtol = 0, .atol = 0}),
+                             allclose(x, y), allclose(x, y, {.equal_nan = true})};
+  };
+  EXPECT_EQ(results(Device::cpu), (std::vector<bool>{true, false, false, false, true, false, false, true}));
+  EXPECT_EQ(results(shadow_device()), results(Device::cpu));
 }
 
 TEST(Device, MixingIsRefused) {

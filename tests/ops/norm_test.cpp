@@ -116,13 +116,40 @@ TEST(BatchNorm, Errors) {
               batch_norm(zeros({1, 3}), {}, {}, {}, {}, {.training = true});
             }),
             "batch_norm: expected more than 1 value for each channel when training, got x of (1, 3)");
-  EXPECT_EQ(message<Error>([&] { batch_norm(x, {}, {}); }),
-            "batch_norm: running_mean and running_var must be given in evaluation mode");
+  EXPECT_EQ(
+      message<Error>([&] { batch_norm(x, {}, {}); }),
+      "batch_norm: in evaluation mode running_mean and running_var must be given, running_mean is undefined");
   EXPECT_EQ(
       message<Error>([&] { batch_norm(x, zeros({4}), ones({3})); }),
       "batch_norm: running_mean must have one element for each channel, (3,), and has (4,) (x: (2, 3))");
   EXPECT_EQ(message<Error>([&] { batch_norm(x.to(DType::int64), {}, {}, {}, {}, {.training = true}); }),
             "batch_norm: expected a floating-point tensor, got int64");
+}
+
+TEST(BatchNorm, StatisticsThatCannotBeWrittenStayBoth) {
+  const Tensor x = tensor({{1.f, 2.f}, {3.f, 6.f}});
+  float ones_in_a_file[] = {1, 1};
+  const auto memory = Storage::external(ones_in_a_file, sizeof ones_in_a_file, nullptr, true);
+  auto impl = std::make_shared<TensorImpl>();
+  *impl = {memory, {2}, {1}, 0, 2, DType::float32, nullptr};
+  const Tensor expanded = expand(ones({1}), {2}), read_only(impl);
+  const auto refused = [&](const Tensor& running_mean, const Tensor& running_var) {
+    const uint64_t version = running_mean.version();
+    const std::string text =
+        message<ValueError>([&] { batch_norm(x, running_mean, running_var, {}, {}, {.training = true}); });
+    EXPECT_EQ(running_mean.to_vector<float>(), (std::vector<float>{0, 0}));
+    EXPECT_EQ(running_mean.version(), version);
+    EXPECT_EQ(running_var.to_vector<float>(), (std::vector<float>{1, 1}));
+    return text;
+  };
+  for (const DType dtype : {DType::float32, DType::float64}) {  // in place, and through a copy
+    EXPECT_EQ(refused(zeros({2}, dtype), expanded),
+              "batch_norm: several places of running_var (2,) with strides (0,) are one element; clone() it "
+              "first");
+    EXPECT_EQ(refused(zeros({2}, dtype), read_only),
+              "batch_norm: the memory of running_var (2,) is read-only; clone() it and write to the copy");
+  }
+  EXPECT_NO_THROW(batch_norm(x, zeros({2}), read_only));
 }
 
 }  // namespace

@@ -30,6 +30,48 @@ void step(const Tensor& x, const Tensor& grad) {
   O(std::vector<Tensor>{with_grad(x, grad)}).step();
 }
 
+// Loads a state with another tensor in one place into an optimiser with a step behind it; what is refused has
+// left its own state.
+template <class O>
+void load_optimizer(const char* place, const Tensor& value) {
+  O optimizer(std::vector<Tensor>{with_grad(ones({2, 3}), ones({2, 3}))}, {.lr = 0.1});
+  optimizer.step();
+  const StateDict before = optimizer.state_dict();
+  StateDict state;
+  for (const auto& [name, tensor] : before) state.insert(name, name == place ? value : tensor);
+  ASSERT_TRUE(before.contains(place)) << place;
+  try {
+    optimizer.load_state_dict(state);
+  } catch (const Error&) {
+    for (const auto& [name, tensor] : optimizer.state_dict())
+      EXPECT_TRUE(equal(tensor, before.at(name))) << name;
+    throw;
+  }
+}
+
+// The same for a schedule.
+void load_schedule(const char* place, const Tensor& value) {
+  SGD optimizer(leaves({ones({2})}), {.lr = 0.1});
+  StepLR schedule(optimizer, 2);
+  const StateDict before = schedule.state_dict();
+  StateDict state;
+  for (const auto& [name, tensor] : before) state.insert(name, name == place ? value : tensor);
+  ASSERT_TRUE(before.contains(place)) << place;
+  try {
+    schedule.load_state_dict(state);
+  } catch (const Error&) {
+    for (const auto& [name, tensor] : schedule.state_dict())
+      EXPECT_TRUE(equal(tensor, before.at(name))) << name;
+    throw;
+  }
+}
+
+void make_sequence(int64_t milestone) {
+  SGD optimizer(leaves({ones({2})}), {.lr = 0.1});
+  SequentialLR(optimizer, {std::make_shared<StepLR>(optimizer, 2), std::make_shared<LinearLR>(optimizer)},
+               {milestone});
+}
+
 void load_scale(const Tensor& scale) {
   amp::GradScaler scaler;
   StateDict state;
@@ -53,10 +95,10 @@ Functions functions() {
       {"optimizer", {x, y}, {}, ST_CALL(SGD{leaves(t)}), 0, true},
       {"optimizer", {x, y}, {}, ST_CALL(Adam{leaves(t)}), 0, true},
       {"optimizer", {x, y}, {}, ST_CALL(AdamW{leaves(t)}), 0, true},
-      {"set_grad|optimizer|add_|mul_", {x, y}, {}, ST_CALL(step<SGD>(t[0], t[1])), 1},
-      {"set_grad|optimizer|add_|mul_", {x, y}, {}, ST_CALL(step<Adam>(t[0], t[1])), 1},
-      {"set_grad|optimizer|add_|mul_", {x, y}, {}, ST_CALL(step<AdamW>(t[0], t[1])), 1},
-      {"set_grad|optimizer|ZSpaceOptimizer|requires_grad_|copy_",
+      {"set_grad|optimizer|step|add_|mul_", {x, y}, {}, ST_CALL(step<SGD>(t[0], t[1])), 1},
+      {"set_grad|optimizer|step|add_|mul_", {x, y}, {}, ST_CALL(step<Adam>(t[0], t[1])), 1},
+      {"set_grad|optimizer|step|add_|mul_", {x, y}, {}, ST_CALL(step<AdamW>(t[0], t[1])), 1},
+      {"set_grad|optimizer|ZSpaceOptimizer|Parameter|copy_",
        {x, y},
        {},
        ST_CALL(step_in_the_ball(t[0], t[1])),
@@ -76,13 +118,24 @@ Functions functions() {
        ST_CALL(clip_grad_value_({t[0].defined() ? with_grad(t[0], t[1]) : t[0]}, 1.0)),
        1},
       {"scale_loss", {full({}, 2)}, {}, ST_CALL(amp::GradScaler s; s.scale_loss(t[0]))},
-      {"set_grad|optimizer|unscale|add_",
+      {"set_grad|optimizer|unscale|out",
        {x, y},
        {},
        ST_CALL(SGD o({with_grad(t[0], t[1])}); amp::GradScaler s; s.scale_loss(1.0); s.unscale(o)),
        1},
       {"GradScaler", {}, {2000}, ST_CALL(amp::GradScaler(65536, 2, 0.5, i[0]))},
       {"load_state_dict", {tensor(1.f)}, {}, ST_CALL(load_scale(t[0]))},
+      {"load_state_dict", {ones({2, 3})}, {}, ST_CALL(load_optimizer<Adam>("state.0.exp_avg", t[0]))},
+      {"load_state_dict", {ones({})}, {}, ST_CALL(load_optimizer<Adam>("state.0.step", t[0]))},
+      {"load_state_dict",
+       {full({}, 0.5, DType::float64)},
+       {},
+       ST_CALL(load_optimizer<SGD>("groups.0.lr", t[0]))},
+      {"load_state_dict", {full({}, 1, DType::int64)}, {}, ST_CALL(load_schedule("last_epoch", t[0]))},
+      {"load_state_dict", {full({1}, 0.5, DType::float64)}, {}, ST_CALL(load_schedule("last_lr", t[0]))},
+      {"SequentialLR", {}, {3}, ST_CALL(make_sequence(i[0]))},
+      {"hypergrad", {}, {-1}, ST_CALL(OptimizerMode::hypergrad(static_cast<double>(i[0]), 0.1))},
+      {"AutocastGuard", {}, {}, ST_CALL(amp::AutocastGuard guard(true, d[0])), 0, false, {DType::bfloat16}},
       {"StepLR", {}, {3}, ST_CALL(SGD o(leaves({ones({2})})); StepLR(o, i[0]))},
       {"MultiStepLR", {}, {3, 5}, ST_CALL(SGD o(leaves({ones({2})})); MultiStepLR(o, {i[0], i[1]}))},
       {"ConstantLR", {}, {3}, ST_CALL(SGD o(leaves({ones({2})})); ConstantLR(o, {.total_iters = i[0]}))},
@@ -99,7 +152,7 @@ Functions functions() {
   };
 }
 
-ST_TEST_WRONG_ARGUMENTS(functions)
+ST_TEST_WRONG_ARGUMENTS(functions, "optim")
 
 }  // namespace
 }  // namespace st

@@ -444,14 +444,6 @@ const std::vector<Op>& ops() {
        }},
       {"expand_as", "input other",
        [](C c) -> Result { return c.tensor("input").expand_as(c.tensor("other")); }},
-      {"interpolate", "input size scale_factor mode align_corners",
-       [](C c) -> Result {
-         if (c.text("mode", "nearest") != "bilinear" || c.flag("align_corners", false))
-           throw NotExpressible("other than bilinear between pixel centres");
-         if (c.has("scale_factor")) throw NotExpressible("argument scale_factor");
-         const Pair size = pair(c, "size");
-         return vision::resize_bilinear(c.tensor("input"), size.h(), size.w());
-       }},
       // --- answers that are no tensors in C++
       {"equal", "input other", [](C c) -> Result { return tensor(equal(c.tensor("input"), c.tensor("other"))); }},
       {"allclose", "input other rtol atol equal_nan",

@@ -24,7 +24,7 @@ TEST(StateDict, RefusesWhatItCannotDo) {
     sd.at("fc.bias");
     FAIL();
   } catch (const IndexError& e) {
-    EXPECT_STREQ(e.what(), "state dict: no entry is named \"fc.bias\" (1 entries)");
+    EXPECT_STREQ(e.what(), "StateDict.at: no entry is named \"fc.bias\" (1 entries)");
   }
   EXPECT_THROW(sd.insert("w", empty({2})), ValueError);
   EXPECT_EQ(sd.size(), 1u);

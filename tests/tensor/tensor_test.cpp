@@ -99,7 +99,11 @@ TEST(Tensor, ReadOnlyMemoryIsNotWrittenTo) {
   const Tensor x(impl);
   EXPECT_EQ(x.to_vector<float>(), (std::vector<float>{1, 2}));
   EXPECT_EQ(message<ValueError>([&] { x.zero_(); }),
-            "this tensor (2,) cannot be written to: its memory is read-only; clone() it");
+            "zero_: the memory of the tensor (2,) is read-only; clone() it and write to the copy");
+  EXPECT_EQ(message<ValueError>([&] { x.mutable_data<float>(); }),
+            "mutable_data: the memory of the tensor (2,) is read-only; clone() it and write to the copy");
+  EXPECT_EQ(message<ValueError>([&] { x.out(); }),
+            "out: the memory of the tensor (2,) is read-only; clone() it and write to the copy");
 }
 
 }  // namespace

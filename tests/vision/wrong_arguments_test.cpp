@@ -38,7 +38,7 @@ Functions functions() {
   };
 }
 
-ST_TEST_WRONG_ARGUMENTS(functions)
+ST_TEST_WRONG_ARGUMENTS(functions, "vision")
 
 }  // namespace
 }  // namespace st

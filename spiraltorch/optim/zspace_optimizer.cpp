@@ -195,10 +195,14 @@ void ZSpaceOptimizer::check_prepared(bool prepared, const std::string& name, con
 }
 
 void ZSpaceOptimizer::step(nn::Module& module) {
-  for (const auto& [name, leaf] : module.named_parameters()) {
-    if (!leaf.grad().defined()) continue;
-    check_prepared(numbers_.contains(leaf.handle().get()), name, leaf);
-    number_of(name, leaf);
+  const auto parameters = module.named_parameters();
+  for (const auto& [name, leaf] : parameters) {
+    const auto at = numbers_.find(leaf.handle().get());
+    const bool prepared = at != numbers_.end() && tapes_[at->second].prepared;
+    check_prepared(prepared || !leaf.requires_grad(), name, leaf);
+  }
+  for (const auto& [name, leaf] : parameters) {
+    if (leaf.grad().defined()) number_of(name, leaf);
   }
   Optimizer::step(module);
   module.zero_grad();

@@ -252,6 +252,7 @@ TEST(ZSpaceOptimizer, ALeafThatWasNeverPreparedIsNamed) {
   give();
   opt.step(net);  // Euclidean needs no tape
   opt.set_mode(OptimizerMode::hypergrad(-1, 5e-3));
+  EXPECT_THROW(opt.step(net), ValueError);  // also before the first backward
   give();
   const std::vector<float> before = p[0].to_vector<float>();
   EXPECT_EQ(message<ValueError>([&] { opt.step(net); }),

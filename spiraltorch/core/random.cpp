@@ -39,7 +39,7 @@ double unit(uint64_t word) { return static_cast<double>(word & ((uint64_t{1} << 
 /// Calls write(i, word) for i = 0 .. n - 1 with the next n words of type W.
 template <class W, class Write>
 void for_each_word(size_t n, Generator& gen, Write write) {
-  constexpr size_t kPerWord = sizeof(W) / sizeof(uint32_t);
+  constexpr size_t kPerWord = std::numeric_limits<W>::digits / 32;
   std::array<uint32_t, 512> words;
   for (size_t begin = 0; begin < n;) {
     const size_t count = std::min(n - begin, words.size() / kPerWord);

@@ -205,7 +205,7 @@ template <class T>
 void run_forward(const CrossEntropy<T>& a, const CrossEntropyLoops<T>& loops, bool mean, Out loss, T* max,
                  Out total) {
   T* const log_sum = max + a.targets();
-  const bool each = loss.sizes->size() > 0;
+  const bool each = !loss.sizes->empty();
   std::vector<std::array<double, 2>> sums(static_cast<size_t>(a.blocks()));  // losses and weights
   a.each_block([&](int64_t block, int64_t first, int64_t count) {
     T smooth[kBlock] = {};
@@ -243,7 +243,7 @@ template <class T>
 void run_backward(const CrossEntropy<T>& a, const CrossEntropyLoops<T>& loops, double divisor, const T* max,
                   In dy, T* dx) {
   const T* const log_sum = max + a.targets();
-  const bool each = dy.sizes->size() > 0;
+  const bool each = !dy.sizes->empty();
   a.each_block([&](int64_t, int64_t first, int64_t count) {
     // An ignored target has no share, not even of a dy that is not finite.
     const auto share = [&](int64_t t, double coefficient) {

@@ -102,7 +102,7 @@ template <class T, class W>
 Panels<T> pack_by_gate(In w, int64_t hidden) {
   constexpr int64_t L = kLanes<T>;
   const int64_t panels = (hidden + L - 1) / L;
-  const Panels<T> packed{std::make_shared<Scratch<T>>(panels * hidden * kWidth<T>), hidden};
+  Panels<T> packed{std::make_shared<Scratch<T>>(panels * hidden * kWidth<T>), hidden};
   T* const to = packed.memory->data();
   const W* const from = w.as<W>();
   parallel_for(panels, std::max<int64_t>(1, 65536 / (hidden * kWidth<T>)), [&](int64_t begin, int64_t end) {
@@ -155,7 +155,7 @@ Panels<T> panels_by_gate(In w, int64_t hidden) {
 template <class T, class W>
 Panels<T> pack_by_unit(In w, int64_t hidden) {
   const int64_t panels = (hidden + kWidth<T> - 1) / kWidth<T>, depth = 4 * hidden;
-  const Panels<T> packed{std::make_shared<Scratch<T>>(panels * depth * kWidth<T>), depth};
+  Panels<T> packed{std::make_shared<Scratch<T>>(panels * depth * kWidth<T>), depth};
   T* const to = packed.memory->data();
   const W* const from = w.as<W>();
   parallel_for(panels, std::max<int64_t>(1, 131072 / (depth * kWidth<T>)), [&](int64_t begin, int64_t end) {

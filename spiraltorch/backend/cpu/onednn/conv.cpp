@@ -138,7 +138,7 @@ std::shared_ptr<const PackedWeight> pack(In w, const memory::desc& plain, const 
   constexpr uint64_t kind = uint64_t{2} << 56;
   const uint64_t version = keeps ? w.owner->version() : 0;
   if (keeps) {
-    const auto found = std::static_pointer_cast<const PackedWeight>(w.owner->derived(kind));
+    auto found = std::static_pointer_cast<const PackedWeight>(w.owner->derived(kind));
     if (found && found->offset == offset && found->plain == plain && found->desc == desc) return found;
   }
   auto packed = std::shared_ptr<PackedWeight>(

@@ -117,7 +117,7 @@ std::shared_ptr<const PackedWeight> packed_weight(const Product& p, In w) {
   if (!w.owner || w.owner->is_external() || (*w.sizes)[0] * (*w.sizes)[1] < kSmallest) return nullptr;
   PackedWeight view = view_of(w);
   const uint64_t kind = view.kind(), version = w.owner->version();
-  const auto found = std::static_pointer_cast<const PackedWeight>(w.owner->derived(kind));
+  auto found = std::static_pointer_cast<const PackedWeight>(w.owner->derived(kind));
   if (found && found->same_view(view)) {
     if (found->data) return found;
     const auto pd = make(p, any_layout(w));

@@ -63,5 +63,14 @@ Tensor as_rows(const Tensor& x, DType dtype, const Shape& shape) {
   return make_view(t, shape, strides, t.storage_offset());
 }
 
+Tensor dense(const Tensor& x, DType dtype) {
+  const NoGradGuard guard;
+  return contiguous(to(x, dtype));
+}
+
+Tensor wanted(const Backward& b, int i, const Shape& shape, DType dtype, Device device) {
+  return b.needs(i) ? empty(shape, dtype, device) : Tensor();
+}
+
 }  // namespace geometry
 }  // namespace st

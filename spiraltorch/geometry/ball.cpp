@@ -1,6 +1,8 @@
 // The row maps of the Poincaré ball as ops: checks, shapes, and one call of a kernel each way.
 #include "spiraltorch/geometry/ball.h"
 
+#include <optional>
+
 #include "spiraltorch/autograd/node.h"
 #include "spiraltorch/backend/kernels.h"
 #include "spiraltorch/geometry/rows.h"
@@ -15,11 +17,13 @@ namespace st {
 namespace geometry {
 namespace {
 
-// The arguments of a row map: rows x, y, v (y and v where the map takes them), a number s a row, and k, which
-// is a tensor or, where that is undefined, a number. m is a matrix that only the dtype is taken from.
+// The arguments of a row map: rows x, y, v (y and v where the map takes them), and numbers a row: k, and s
+// where the map takes one. Each is a tensor or, where that is undefined, a number. m is a matrix that only
+// the dtype is taken from.
 struct Arguments {
   Tensor x, y, v, k, s;
-  double number = 0;
+  double number = 0;                  // k
+  std::optional<double> factor = {};  // s
   Tensor m = {};
 };
 
@@ -67,7 +71,10 @@ Rows rows_of(const char* op, const Arguments& a) {
   if (a.y.defined()) r.y = as_rows(a.y, r.dtype, r.full);
   if (a.v.defined()) r.v = as_rows(a.v, r.dtype, r.full);
   r.c = as_rows(minus_curvature(a.k, a.number, a.x.device()), DType::float64, r.numbers);
-  if (a.s.defined()) r.s = as_rows(a.s, r.dtype, r.numbers);
+  if (a.s.defined() || a.factor) {
+    const Tensor s = a.factor ? full({}, *a.factor, DType::float64, a.x.device()) : a.s;
+    r.s = as_rows(s, DType::float64, r.numbers);
+  }
   return r;
 }
 
@@ -92,10 +99,10 @@ Tensor row_map(const char* op, HyperbolicMap map, const Arguments& a, Result res
   const Tensor kept = keeps(map, a) ? empty({2, numel_of(r.numbers)}, DType::float64, device) : Tensor();
   kernels(device).hyperbolic(map, r.x.in(), r.y.in(), r.v.in(), r.c.in(), r.s.in(), z.out(), out_of(kept));
   return record(op, z, {a.x, a.y, a.v, a.k, a.s}, Keep{a.x, a.y, a.v, a.k, a.s, kept},
-                [op, map, result, number = a.number](const Backward& b) -> Grads {
+                [op, map, result, number = a.number, factor = a.factor](const Backward& b) -> Grads {
                   refuse_create_graph(op);
                   const Tensor k = b.kept(3);
-                  const Rows r = rows_of(op, {b.kept(0), b.kept(1), b.kept(2), k, b.kept(4), number});
+                  const Rows r = rows_of(op, {b.kept(0), b.kept(1), b.kept(2), k, b.kept(4), number, factor});
                   const Device device = r.x.device();
                   const Tensor dx = wanted(b, 0, r.full, r.dtype, device);
                   const Tensor dy = wanted(b, 1, r.full, r.dtype, device);
@@ -138,8 +145,10 @@ Tensor mobius_scalar_mul(const Tensor& r, const Tensor& x, const Curvature& k) {
 }
 
 Tensor mobius_scalar_mul(double r, const Tensor& x, const Curvature& k) {
-  check_operands("mobius_scalar_mul", {{"x", x}});
-  return mobius_scalar_mul(full({}, r, x.dtype(), x.device()), x, k);
+  check_operands("mobius_scalar_mul", {{"x", x}, {"curvature", k.tensor(), true}});
+  check_curvature("mobius_scalar_mul", k);
+  return row_map("mobius_scalar_mul", HyperbolicMap::mobius_scalar_mul,
+                 {x, {}, {}, k.tensor(), {}, k.number(), r}, Result::rows);
 }
 
 Tensor mobius_matvec(const Tensor& m, const Tensor& x, const Curvature& k) {
@@ -149,7 +158,7 @@ Tensor mobius_matvec(const Tensor& m, const Tensor& x, const Curvature& k) {
                     "mobius_matvec: expected a matrix (m, d) and points (..., d), got {} and {}", m.shape(),
                     x.shape());
   const double number = k.number();
-  const Rows r = rows_of("mobius_matvec", {x, {}, {}, k.tensor(), {}, number, m});
+  const Rows r = rows_of("mobius_matvec", {x, {}, {}, k.tensor(), {}, number, {}, m});
   Shape shape = r.full;
   shape[shape.size() - 1] = m.size(0);
   const Tensor z = empty(shape, r.dtype, x.device());
@@ -158,7 +167,7 @@ Tensor mobius_matvec(const Tensor& m, const Tensor& x, const Curvature& k) {
                 [number](const Backward& b) -> Grads {
                   refuse_create_graph("mobius_matvec");
                   const Tensor m = b.kept(0), k = b.kept(2);
-                  const Rows r = rows_of("mobius_matvec", {b.kept(1), {}, {}, k, {}, number, m});
+                  const Rows r = rows_of("mobius_matvec", {b.kept(1), {}, {}, k, {}, number, {}, m});
                   const Device device = r.x.device();
                   const Tensor dm = wanted(b, 0, m.shape(), r.dtype, device);
                   const Tensor dx = wanted(b, 1, r.full, r.dtype, device);
@@ -173,8 +182,11 @@ Tensor mobius_matvec(const Tensor& m, const Tensor& x, const Curvature& k) {
 Tensor gyration(const Tensor& a, const Tensor& b, const Tensor& v, const Curvature& k) {
   check_operands("gyration", {{"a", a}, {"b", b}, {"v", v}, {"curvature", k.tensor(), true}});
   check_curvature("gyration", k);
-  const Tensor turned = transport(-b, a, v, k);
-  return turned * (lambda_x(a, k, keepdim) / lambda_x(b, k, keepdim));
+  const DType dtype = point_dtype("gyration", {a, b, v});
+  // float64 between the parts too, whose gradients nearly cancel far from the origin
+  const Tensor p = to(a, DType::float64), q = to(b, DType::float64);
+  const Tensor turned = transport(-q, p, to(v, DType::float64), k);
+  return to(turned * (lambda_x(p, k, keepdim) / lambda_x(q, k, keepdim)), dtype);
 }
 
 Tensor expmap(const Tensor& x, const Tensor& v, const Curvature& k) {

@@ -26,6 +26,7 @@ DType point_dtype(const char* op, std::initializer_list<Tensor> tensors) {
 }
 
 void check_curvature(const char* op, const Curvature& k) {
+  check<ValueError>(k.is_number() || k.tensor().defined(), "{}: curvature is undefined", op);
   double largest = k.number(), smallest = largest;
   if (k.tensor().defined()) {
     check<DTypeError>(is_floating(k.tensor().dtype()), "{}: curvature is a tensor of {}, expected floating",

@@ -134,6 +134,46 @@ TEST(GeometryMlr, LayoutsThreadsAndEdges) {
   for (size_t i = 0; i < values.size(); ++i) EXPECT_EQ(std::isnan(values[i]), i >= 150) << i;
 }
 
+// Planes beyond everything: where sinh and cosh of 2 sqrt c r overflow, the logit still grows by 4 |z| for
+// each unit of r, and so do its gradients.
+TEST(GeometryMlr, PlanesFarAway) {
+  manual_seed(4);
+  for (const double c : {1e-3, 1.0, 10.0}) {
+    const double unit = 1 / (2 * std::sqrt(c));
+    const Tensor x = PoincareBall(-c).random({5, 3}, 0.5 / std::sqrt(c), DType::float64).requires_grad_();
+    const Tensor w = randn({1, 3}, DType::float64).requires_grad_();
+    const double slope = 4 * sqrt(sum(w * w)).item<double>();
+    const auto at = [&](double t) {
+      const Tensor r = tensor({t * unit}, DType::float64).requires_grad_(),
+                   k = tensor(-c, DType::float64).requires_grad_();
+      const Tensor y = geometry::mlr(x, w, r, k);
+      auto all = grad({y}, {x, w, r, k}, {.grad_outputs = {ones_like(y)}});
+      all.push_back(y.detach());
+      return all;
+    };
+    for (const double sign : {-1.0, 1.0}) {
+      // 255 and 257 stand on the two sides of where the form changes
+      const auto near = at(sign * 255), next = at(sign * 257), far = at(sign * 2000);
+      EXPECT_LT(error(next[4] - near[4], full({5, 1}, -sign * 2 * unit * slope, DType::float64)), 1e-12);
+      EXPECT_LT(error(far[4] - near[4], full({5, 1}, -sign * 1745 * unit * slope, DType::float64)), 1e-12);
+      for (const auto& g : {next, far}) {
+        EXPECT_LT(error(g[0], near[0]), 1e-9);  // x moves the logit by a logarithm's part of it
+        EXPECT_LT(error(g[2], full({1}, -5 * slope, DType::float64)), 1e-12);
+      }
+      // homogeneous in w, and by sqrt c times lengths: w dy/dw = y, and 2 k dy/dk + y = x dy/dx + r dy/dr
+      for (const auto& g : {near, next, far}) {
+        EXPECT_NEAR(sum(g[1] * w).item<double>() / sum(g[4]).item<double>(), 1, 1e-12);
+      }
+      for (const auto& [g, t] : {std::pair{near, 255.0}, std::pair{next, 257.0}, std::pair{far, 2000.0}}) {
+        const double total = sum(g[4]).item<double>();
+        const double scaled =
+            (sum(g[0] * x).item<double>() + sign * t * unit * g[2].item<double>() - total) / 2;
+        EXPECT_NEAR(g[3].item<double>() * -c / total, scaled / total, 1e-9);
+      }
+    }
+  }
+}
+
 TEST(GeometryMlr, Errors) {
   const Tensor x = zeros({4, 3}), w = zeros({2, 3}), r = zeros({2});
   EXPECT_EQ(message<ShapeError>([&] {

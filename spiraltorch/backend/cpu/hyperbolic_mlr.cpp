@@ -3,6 +3,10 @@
 // |z|, S = sinh t, L = 2|z| / sqrt c:  y = L asinh(u), u = lambda (C p - S) + S. A tile is four rows by two
 // vectors of classes; everything is float64. Gradients of classes are summed over blocks of rows that depend
 // on the shape alone, so that the number of threads does not matter.
+//
+// Beyond |t| = kMostAngle, where cosh t = |sinh t| = e^|t| / 2 would overflow, C and S are those of the
+// nearest t within: y = L (asinh(u) - E), E being what t exceeds it by, for every u has the sign of -t there.
+// The derivatives by t are the same.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "spiraltorch/backend/cpu/hyperbolic_mlr.cpp"
 #include "spiraltorch/backend/cpu/hyperbolic.h"
@@ -18,6 +22,7 @@
 namespace st::cpu {
 
 inline constexpr int64_t kTileRows = 4, kBlockRows = 32;
+inline constexpr double kMostAngle = 256;  // e^256 squared and times lambda is far from the largest double
 
 // The classes of a call. Rows are filled up with zeros to `stride` elements, classes to `padded`.
 struct Classes {
@@ -28,7 +33,7 @@ struct Classes {
         width(features),
         stride((features + 7) / 8 * 8),
         c(c_),
-        memory(padded * (width + stride + 5)) {}
+        memory(padded * (width + stride + 6)) {}
   int64_t count, padded, tile, width, stride;
   double c;
   Scratch<double> memory;
@@ -39,6 +44,7 @@ struct Classes {
   double* scale() const { return shift() + padded; }            // L
   double* norm() const { return scale() + padded; }             // |z|
   double* angle() const { return norm() + padded; }             // t
+  double* excess() const { return angle() + padded; }           // E
 };
 
 // What a block of rows adds to the gradients of classes: (padded, stride), then three of (padded), then dc.
@@ -65,13 +71,12 @@ struct MlrLoops {
 // clang-format off
 #include <hwy/foreach_target.h>  // compiles this file once for every target
 // clang-format on
-#include "spiraltorch/backend/cpu/hyperbolic_scalars-inl.h"
+#include "spiraltorch/backend/cpu/hyperbolic_rows-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace st::cpu::HWY_NAMESPACE {
 namespace {
 
-constexpr int64_t kLanes = static_cast<int64_t>(hn::MaxLanes(Row()));
 constexpr int64_t kTile = 2 * kLanes;
 
 // p[r * kTile + j] = <x_r, z_j> for four rows and a tile of classes.
@@ -92,23 +97,16 @@ HWY_INLINE void tile_dots(const double* x, int64_t stride, const double* turned,
   hn::Store(d1, d, p + 3 * kTile + kLanes);
 }
 
-// A row as float64, filled up with zeros to whole vectors; its square.
+// Writes a row as float64, filled up with zeros to `stride` elements; returns its square.
 template <class T>
 HWY_INLINE double widen_row(const T* from, int64_t width, int64_t stride, double* to) {
   const Row d;
   V even = hn::Zero(d), odd = even;
-  const auto load = [d](const T* p) HWY_ATTR {
-    if constexpr (sizeof(T) == 4) {
-      return hn::PromoteTo(d, hn::LoadU(hn::Rebind<float, Row>(), p));
-    } else {
-      return hn::LoadU(d, p);
-    }
-  };
   int64_t j = 0;
   for (; j + 2 * kLanes <= width; j += 2 * kLanes) {
-    const V a = load(from + j), b = load(from + j + kLanes);
+    const V a = load_row(from + j), b = load_row(from + j + kLanes);
     even = hn::MulAdd(a, a, even), odd = hn::MulAdd(b, b, odd);
-    hn::StoreU(a, d, to + j), hn::StoreU(b, d, to + j + kLanes);
+    store_row(a, to + j), store_row(b, to + j + kLanes);
   }
   double rest = 0;
   for (; j < width; ++j) {
@@ -152,7 +150,8 @@ void mlr_rows(const MlrCall& m, int64_t begin, int64_t end) {
             const V s = hn::LoadU(d, k.shift() + at + j);
             const V q = hn::MulSub(hn::LoadU(d, k.of_dot() + at + j), hn::Load(d, p + r * kTile + j), s);
             const V u = hn::MulAdd(constant(lambda[first + r]), q, s);
-            const V y = hn::Mul(hn::LoadU(d, k.scale() + at + j), asinh_slope(u).value);
+            const V angle = hn::Sub(asinh_slope(u).value, hn::LoadU(d, k.excess() + at + j));
+            const V y = hn::Mul(hn::LoadU(d, k.scale() + at + j), angle);
             hn::Store(y, d, p + r * kTile + j);
           }
           T* y = static_cast<T*>(m.y) + (i + first + r) * k.count + at;
@@ -197,7 +196,8 @@ HWY_INLINE void add_classes(const double* g, int64_t count, const double* z, int
 HWY_INLINE void add_to(double* to, V v) { hn::StoreU(hn::Add(hn::LoadU(Row(), to), v), Row(), to); }
 
 // With e = dy L / sqrt(1 + u^2), the gradient of u: dp = e lambda C, dlambda = sum_k e (C p - S), and for the
-// classes dC = sum_i e lambda p, dS = -sum_i e (lambda - 1), dL = sum_i dy asinh u.
+// classes dC = sum_i e lambda p, dS = -sum_i e (lambda - 1), dL = sum_i dy
+// (asinh u - E).
 template <class T>
 void mlr_rows_backward(const MlrCall& m, int64_t begin, int64_t end, double* sums) {
   const Row d;
@@ -236,7 +236,7 @@ void mlr_rows_backward(const MlrCall& m, int64_t begin, int64_t end, double* sum
             add_to(d_lambda + (first + r) * kLanes, hn::Mul(e, q));
             add_to(d_dot + at + j, product(e, l, dot));
             add_to(d_shift + at + j, hn::Mul(e, hn::Sub(constant(1), l)));
-            add_to(d_scale + at + j, hn::Mul(gj, v.value));
+            add_to(d_scale + at + j, hn::Mul(gj, hn::Sub(v.value, hn::LoadU(d, k.excess() + at + j))));
           }
         }
         if (m.dx) add_classes(g, count, k.rows() + at * k.stride, k.stride, dx + first * k.stride);
@@ -288,15 +288,17 @@ double number_at(const In& x, int64_t i) {
 void fill_classes(const In& z, const In& r, const MlrLoops& loops, const Classes& k) {
   const double root_c = std::sqrt(k.c);
   std::fill(k.rows() + k.count * k.stride, k.rows() + k.padded * k.stride, 0.0);
-  std::fill(k.of_dot(), k.of_dot() + 5 * k.padded, 0.0);
+  std::fill(k.of_dot(), k.of_dot() + 6 * k.padded, 0.0);
   loops.widen(z, k, k.norm());
   for (int64_t i = 0; i < k.count; ++i) {
     const double norm = std::sqrt(k.norm()[i]), t = 2 * root_c * number_at(r, i);
     k.norm()[i] = norm;
     k.angle()[i] = t;
     if (norm == 0) continue;  // a class without a plane: its logits and their gradients are 0
-    k.of_dot()[i] = root_c * std::cosh(t) / norm;
-    k.shift()[i] = std::sinh(t);
+    const double within = std::clamp(t, -kMostAngle, kMostAngle);  // NaN stays
+    k.of_dot()[i] = root_c * std::cosh(within) / norm;
+    k.shift()[i] = std::sinh(within);
+    k.excess()[i] = t - within;
     k.scale()[i] = 2 * norm / root_c;
   }
   double* to = k.turned();

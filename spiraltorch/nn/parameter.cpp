@@ -4,6 +4,7 @@
 #include "spiraltorch/autograd/meta.h"
 #include "spiraltorch/core/modes.h"
 #include "spiraltorch/geometry/manifold.h"
+#include "spiraltorch/nn/points.h"
 
 namespace st::nn {
 namespace {
@@ -51,7 +52,7 @@ Leaf& Leaf::operator=(const Leaf& other) & {
                     "assignment: values on {} do not fit the parameter {} on {}", geometry_of(other), shape(),
                     geometry_of(*this));
   const NoGradGuard guard;
-  copy_(other);
+  copy_(points_in(other, dtype(), manifold_of(*this)));
   return *this;
 }
 

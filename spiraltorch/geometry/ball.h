@@ -3,8 +3,8 @@
 //
 // What holds for all of them:
 // - A point is a row, the last dimension. float32 or float64 (DTypeError): half precision cannot hold points.
-//   Inside, everything is float64. Leading dimensions broadcast and last dimensions must be equal (ShapeError),
-//   but where a function says its shapes (mobius_matvec, cdist, weighted_midpoint, mlr).
+//   Inside, everything is float64. Leading dimensions broadcast and last dimensions must be equal
+//   (ShapeError), but where a function says its shapes (mobius_matvec, cdist, weighted_midpoint, mlr).
 // - Gradients flow to every tensor, the curvature among them; they are finite everywhere, also at equal
 //   points, at the origin and on the boundary. They have no second derivative: create_graph is refused by
 //   name.

@@ -14,6 +14,10 @@ namespace st {
 namespace geometry {
 namespace {
 
+// The most logits whose products <x, z> mlr keeps from forward, 128 MB of them; else backward computes them
+// again.
+constexpr int64_t kMostKept = int64_t{1} << 24;
+
 double number_of(const Tensor& k, double number) { return k.defined() ? k.detach().item<double>() : number; }
 
 // x contiguous in `dtype`, as (rows, d), outside of autograd.
@@ -119,10 +123,14 @@ Tensor mlr(const Tensor& x, const Tensor& weight, const Tensor& bias, const Curv
   shape.push_back(weight.size(0));
   const Tensor y = empty(shape, dtype, x.device());
   const double number = k.number();
+  const auto wants = [](const Tensor& t) { return t.defined() && t.requires_grad(); };
+  const bool keeps = grad_enabled() && y.numel() <= kMostKept &&
+                     (wants(x) || wants(weight) || wants(bias) || wants(k.tensor()));
+  const Tensor products = keeps ? empty(shape, DType::float64, x.device()) : Tensor();
   kernels(y.device())
       .hyperbolic_mlr(flat_rows(x, dtype).in(), flat_rows(weight, dtype).in(), dense(bias, dtype).in(),
-                      -number_of(k.tensor(), number), y.out());
-  return record("mlr", y, {x, weight, bias, k.tensor()}, Keep{x, weight, bias, k.tensor()},
+                      -number_of(k.tensor(), number), y.out(), out_of(products));
+  return record("mlr", y, {x, weight, bias, k.tensor()}, Keep{x, weight, bias, k.tensor(), products},
                 [dtype, number](const Backward& b) -> Grads {
                   refuse_create_graph("mlr");
                   const Tensor x = b.kept(0), weight = b.kept(1), bias = b.kept(2), k = b.kept(3);
@@ -133,7 +141,7 @@ Tensor mlr(const Tensor& x, const Tensor& weight, const Tensor& bias, const Curv
                   const Tensor dc = wanted(b, 3, {1}, DType::float64, device);
                   kernels(x.device())
                       .hyperbolic_mlr_backward(flat_rows(x, dtype).in(), flat_rows(weight, dtype).in(),
-                                               dense(bias, dtype).in(), -number_of(k, number),
+                                               dense(bias, dtype).in(), -number_of(k, number), b.kept(4).in(),
                                                dense(b.dy(), dtype).in(), out_of(dx), out_of(dw), out_of(db),
                                                out_of(dc));
                   return {dx, dw, db, dc.defined() ? -reshape(dc, k.shape()) : Tensor()};

@@ -5,7 +5,7 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "spiraltorch/backend/cpu/hyperbolic_matvec.cpp"
 #include "spiraltorch/backend/cpu/hyperbolic.h"
-#include "spiraltorch/backend/cpu/reference/gemm.h"
+#include "spiraltorch/backend/cpu/hyperbolic_products.h"
 #include "spiraltorch/backend/cpu/scratch.h"
 #include "spiraltorch/backend/cpu/simd/targets.h"
 #include "spiraltorch/core/parallel.h"
@@ -39,36 +39,11 @@ struct MatvecLoops {
 // clang-format off
 #include <hwy/foreach_target.h>  // compiles this file once for every target
 // clang-format on
-#include "spiraltorch/backend/cpu/hyperbolic_rows-inl.h"
+#include "spiraltorch/backend/cpu/hyperbolic_products-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace st::cpu::HWY_NAMESPACE {
 namespace {
-
-// <a, b> of rows of this width.
-template <class T>
-HWY_INLINE double dot_row(const T* a, const double* b, int64_t width) {
-  V sum = hn::Zero(Row());
-  int64_t j = 0;
-  for (; j + kLanes <= width; j += kLanes) sum = hn::MulAdd(load_row(a + j), load_row(b + j), sum);
-  if (j < width) sum = hn::MulAdd(tail_of<T>(width).load(a + j), tail_of<double>(width).load(b + j), sum);
-  return hn::GetLane(hn::SumOfLanes(Row(), sum));
-}
-
-// to = s a + t b
-template <class A, class B>
-HWY_INLINE void combine_rows(double s, const A* a, double t, const double* b, int64_t width, B* to) {
-  const V of_a = constant(s), of_b = constant(t);
-  int64_t j = 0;
-  for (; j + kLanes <= width; j += kLanes) {
-    store_row(hn::MulAdd(of_a, load_row(a + j), hn::Mul(of_b, load_row(b + j))), to + j);
-  }
-  if (j < width) {
-    const V v =
-        hn::MulAdd(of_a, tail_of<A>(width).load(a + j), hn::Mul(of_b, tail_of<double>(width).load(b + j)));
-    tail_of<B>(width).store(v, to + j);
-  }
-}
 
 // Where row i of a chunk stands.
 template <class T>
@@ -177,34 +152,14 @@ namespace {
 
 HWY_EXPORT(matvec_loops);
 
-// y (m, n) = a b, contiguous; a (m, k) and b (k, n) may be transposed.
-struct Matrix {
-  const double* data;
-  int64_t row, col;
-};
-void multiply(Matrix a, Matrix b, int64_t m, int64_t n, int64_t k, double* y) {
-  reference::Gemm g;
-  g.dtype = DType::float64;
-  g.m = m, g.n = n, g.k = k;
-  g.a = a.data, g.a_row = a.row, g.a_col = a.col;
-  g.b = b.data, g.b_row = b.row, g.b_col = b.col;
-  g.y = y, g.y_row = n, g.y_col = 1;
-  reference::gemm(g);
-}
-
-template <class From, class To>
-void convert(const From* from, int64_t count, To* to) {
-  for (int64_t i = 0; i < count; ++i) to[i] = static_cast<To>(from[i]);
-}
-
-// A call: M as float64, and the memory of a chunk, 8 MB at most unless rows are very wide.
+// A call: M as float64, and the memory of a chunk.
 struct Matvec {
   Matvec(const In& m, const In& x, const In& c)
       : loops(HWY_DYNAMIC_DISPATCH(matvec_loops)(x.dtype)),
         width((*m.sizes)[1]),
         height((*m.sizes)[0]),
         rows(rows_in(x)),
-        most(std::min(rows, std::clamp<int64_t>((1 << 20) / (width + height + 1), 64, 4096))),
+        most(chunk_rows(rows, width + height)),
         matrix(height * width),
         points(most * width),
         products(most * height) {

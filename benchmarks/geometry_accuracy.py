@@ -56,11 +56,12 @@ def transport(x, y, v):
 
 
 MAPS = {
-    "dist": (lambda x, y, v: BALL.dist(x, y, keepdim=True), lambda x, y, v: dist(x, y), False),
-    "logmap": (lambda x, y, v: BALL.logmap(x, y), lambda x, y, v: logmap(x, y), False),
-    "expmap": (lambda x, y, v: BALL.expmap(x, v), lambda x, y, v: expmap(x, v), True),
-    "transport": (lambda x, y, v: BALL.transp(x, y, v), transport, False),
-    "mobius_add": (lambda x, y, v: BALL.mobius_add(-x, y), lambda x, y, v: mobius_add([-e for e in x], y), True),
+    "dist": (lambda x, y, v, u: BALL.dist(x, y, keepdim=True), lambda x, y, v, u: dist(x, y), False),
+    "logmap": (lambda x, y, v, u: BALL.logmap(x, y), lambda x, y, v, u: logmap(x, y), False),
+    "expmap": (lambda x, y, v, u: BALL.expmap(x, v), lambda x, y, v, u: expmap(x, v), True),
+    "transport": (lambda x, y, v, u: BALL.transp(x, y, u), lambda x, y, v, u: transport(x, y, u), False),
+    "along": (lambda x, y, v, u: BALL.transp(x, y, v), lambda x, y, v, u: transport(x, y, v), False),
+    "mobius_add": (lambda x, y, v, u: BALL.mobius_add(-x, y), lambda x, y, v, u: mobius_add([-e for e in x], y), True),
 }
 
 
@@ -77,18 +78,19 @@ def main():
         for separation in (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1, 3, 6, 10):
             for _ in range(REPEATS):
                 x = (torch.tanh(torch.tensor(radius / 2, dtype=torch.float64)) * direction()).float()
-                v = (direction() * separation * float(1 - dot(exact(x), exact(x))) / 2).float()
+                length = separation * float(1 - dot(exact(x), exact(x))) / 2
+                v, u = (direction() * length).float(), (direction() * length).float()
                 y = torch.tensor([float(e) for e in expmap(exact(x), exact(v))], dtype=torch.float64).float()
                 inside = norm(exact(y)) < 1 and 2 * mp.atanh(norm(exact(y))) <= 16
                 if inside and not torch.equal(x, y):
-                    pairs.append((radius, separation, x, y, v))
+                    pairs.append((radius, separation, x, y, v, u))
     for name, (f, truth, is_point) in MAPS.items():
         errors = {}
-        for radius, separation, x, y, v in pairs:
-            t = truth(exact(x), exact(y), exact(v))
+        for radius, separation, x, y, v, u in pairs:
+            t = truth(exact(x), exact(y), exact(v), exact(u))
             if norm(t) == 0 or (is_point and 2 * mp.atanh(norm(t)) > 16):
                 continue
-            z = exact(f(x, y, v))
+            z = exact(f(x, y, v, u))
             error = float(norm(combined(1, z, -1, t)) / norm(t)) if all(mp.isfinite(e) for e in z) else float("inf")
             errors.setdefault((radius, separation), []).append(error)
         every = [e for cell in errors.values() for e in cell]

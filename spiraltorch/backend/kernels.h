@@ -122,10 +122,15 @@ struct Kernels {
       "hyperbolic_backward"};
   Kernel<In, In, double, Out> hyperbolic_cdist{"hyperbolic_cdist"};  // x (n, d), y (m, d), c, z (n, m)
   Kernel<In, In, double, In, Out, Out, Out> hyperbolic_cdist_backward{
-      "hyperbolic_cdist_backward"};                                  // x, y, c, dz, dx, dy, dc (n)
-  Kernel<In, In, In, double, Out> hyperbolic_mlr{"hyperbolic_mlr"};  // x (n, d), z (k, d), r (k), c, y (n, k)
-  Kernel<In, In, In, double, In, Out, Out, Out, Out> hyperbolic_mlr_backward{
-      "hyperbolic_mlr_backward"};  // x, z, r, c, dy, dx, dz, dr, dc (1); dy and r contiguous
+      "hyperbolic_cdist_backward"};  // x, y, c, dz, dx, dy, dc (n)
+  // x (n, d), z (k, d), r (k), c, y (n, k), and p (n, k), float64, or undefined: <x, z>, for backward
+  Kernel<In, In, In, double, Out, Out> hyperbolic_mlr{"hyperbolic_mlr"};
+  Kernel<In, In, In, double, In, In, Out, Out, Out, Out> hyperbolic_mlr_backward{
+      "hyperbolic_mlr_backward"};  // x, z, r, c, p, dy, dx, dz, dr, dc (1); dy and r contiguous
+  // m (h, d) contiguous, x (..., d), c (..., 1) as float64, z (..., h); and m, x, c, dz, dm, dx, dc, rows as
+  // for hyperbolic
+  Kernel<In, In, In, Out> hyperbolic_matvec{"hyperbolic_matvec"};
+  Kernel<In, In, In, In, Out, Out, Out> hyperbolic_matvec_backward{"hyperbolic_matvec_backward"};
   Kernel<In, In, In, Out> hyperbolic_midpoint{
       "hyperbolic_midpoint"};  // x (g, n, d), w (g, n), c (g), m (g, d)
   Kernel<In, In, In, In, Out, Out, Out> hyperbolic_midpoint_backward{

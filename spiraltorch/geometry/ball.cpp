@@ -1,13 +1,14 @@
 // The row maps of the Poincaré ball as ops: checks, shapes, and one call of a kernel each way.
 #include "spiraltorch/geometry/ball.h"
 
+#include <optional>
+
 #include "spiraltorch/autograd/node.h"
 #include "spiraltorch/backend/kernels.h"
 #include "spiraltorch/geometry/rows.h"
 #include "spiraltorch/ops/arithmetic.h"
 #include "spiraltorch/ops/copy.h"
 #include "spiraltorch/ops/creation.h"
-#include "spiraltorch/ops/matmul.h"
 #include "spiraltorch/ops/reduce.h"
 #include "spiraltorch/ops/shape.h"
 #include "spiraltorch/tensor/operands.h"
@@ -16,11 +17,14 @@ namespace st {
 namespace geometry {
 namespace {
 
-// The arguments of a row map: rows x, y, v (y and v where the map takes them), a number s a row, and k, which
-// is a tensor or, where that is undefined, a number.
+// The arguments of a row map: rows x, y, v (y and v where the map takes them), and numbers a row: k, and s
+// where the map takes one. Each is a tensor or, where that is undefined, a number. m is a matrix that only
+// the dtype is taken from.
 struct Arguments {
   Tensor x, y, v, k, s;
-  double number = 0;
+  double number = 0;                  // k
+  std::optional<double> factor = {};  // s
+  Tensor m = {};
 };
 
 // The same made ready for a kernel.
@@ -52,7 +56,7 @@ void broadcast_numbers(const char* op, const char* name, const Tensor& t, const 
 
 Rows rows_of(const char* op, const Arguments& a) {
   Rows r;
-  r.dtype = point_dtype(op, {a.x, a.y, a.v, a.s});
+  r.dtype = point_dtype(op, {a.x, a.y, a.v, a.s, a.m});
   check<ShapeError>(a.x.dim() >= 1, "{}: a point is a row, but a tensor of shape {} has none", op,
                     a.x.shape());
   const int64_t width = a.x.size(-1);
@@ -67,7 +71,10 @@ Rows rows_of(const char* op, const Arguments& a) {
   if (a.y.defined()) r.y = as_rows(a.y, r.dtype, r.full);
   if (a.v.defined()) r.v = as_rows(a.v, r.dtype, r.full);
   r.c = as_rows(minus_curvature(a.k, a.number, a.x.device()), DType::float64, r.numbers);
-  if (a.s.defined()) r.s = as_rows(a.s, r.dtype, r.numbers);
+  if (a.s.defined() || a.factor) {
+    const Tensor s = a.factor ? full({}, *a.factor, DType::float64, a.x.device()) : a.s;
+    r.s = as_rows(s, DType::float64, r.numbers);
+  }
   return r;
 }
 
@@ -89,30 +96,26 @@ Tensor row_map(const char* op, HyperbolicMap map, const Arguments& a, Result res
   if (result == Result::numbers && !keep) shape.erase(shape.size() - 1);
   const Device device = a.x.device();
   const Tensor z = empty(shape, r.dtype, device);
-  const auto out = [](const Tensor& t) { return t.defined() ? t.out() : Out(); };
   const Tensor kept = keeps(map, a) ? empty({2, numel_of(r.numbers)}, DType::float64, device) : Tensor();
-  kernels(device).hyperbolic(map, r.x.in(), r.y.in(), r.v.in(), r.c.in(), r.s.in(), z.out(), out(kept));
-  const double number = a.number;
+  kernels(device).hyperbolic(map, r.x.in(), r.y.in(), r.v.in(), r.c.in(), r.s.in(), z.out(), out_of(kept));
   return record(op, z, {a.x, a.y, a.v, a.k, a.s}, Keep{a.x, a.y, a.v, a.k, a.s, kept},
-                [op, map, result, number](const Backward& b) -> Grads {
+                [op, map, result, number = a.number, factor = a.factor](const Backward& b) -> Grads {
                   refuse_create_graph(op);
                   const Tensor k = b.kept(3);
-                  const Rows r = rows_of(op, {b.kept(0), b.kept(1), b.kept(2), k, b.kept(4), number});
+                  const Rows r = rows_of(op, {b.kept(0), b.kept(1), b.kept(2), k, b.kept(4), number, factor});
                   const Device device = r.x.device();
-                  const auto wanted = [&b, device](int i, const Shape& shape, DType dtype) {
-                    return b.needs(i) ? empty(shape, dtype, device) : Tensor();
-                  };
-                  const auto out = [](const Tensor& t) { return t.defined() ? t.out() : Out(); };
-                  const Tensor dx = wanted(0, r.full, r.dtype), dy = wanted(1, r.full, r.dtype),
-                               dv = wanted(2, r.full, r.dtype), dc = wanted(3, r.numbers, DType::float64),
-                               ds = wanted(4, r.numbers, r.dtype);
+                  const Tensor dx = wanted(b, 0, r.full, r.dtype, device);
+                  const Tensor dy = wanted(b, 1, r.full, r.dtype, device);
+                  const Tensor dv = wanted(b, 2, r.full, r.dtype, device);
+                  const Tensor dc = wanted(b, 3, r.numbers, DType::float64, device);
+                  const Tensor ds = wanted(b, 4, r.numbers, r.dtype, device);
                   Tensor dz = b.dy();
                   if (result == Result::numbers && dz.shape() != r.numbers) dz = unsqueeze(dz, -1);
                   dz = as_rows(dz, r.dtype, result == Result::rows ? r.full : r.numbers);
                   kernels(dz.device())
                       .hyperbolic_backward(map, r.x.in(), r.y.in(), r.v.in(), r.c.in(), r.s.in(),
-                                           b.kept(5).in(), dz.in(), out(dx), out(dy), out(dv), out(dc),
-                                           out(ds));
+                                           b.kept(5).in(), dz.in(), out_of(dx), out_of(dy), out_of(dv),
+                                           out_of(dc), out_of(ds));
                   return {dx, dy, dv, dc.defined() ? -sum_to_size(dc, k.shape()) : Tensor(), ds};
                 });
 }
@@ -142,8 +145,10 @@ Tensor mobius_scalar_mul(const Tensor& r, const Tensor& x, const Curvature& k) {
 }
 
 Tensor mobius_scalar_mul(double r, const Tensor& x, const Curvature& k) {
-  check_operands("mobius_scalar_mul", {{"x", x}});
-  return mobius_scalar_mul(full({}, r, x.dtype(), x.device()), x, k);
+  check_operands("mobius_scalar_mul", {{"x", x}, {"curvature", k.tensor(), true}});
+  check_curvature("mobius_scalar_mul", k);
+  return row_map("mobius_scalar_mul", HyperbolicMap::mobius_scalar_mul,
+                 {x, {}, {}, k.tensor(), {}, k.number(), r}, Result::rows);
 }
 
 Tensor mobius_matvec(const Tensor& m, const Tensor& x, const Curvature& k) {
@@ -152,15 +157,36 @@ Tensor mobius_matvec(const Tensor& m, const Tensor& x, const Curvature& k) {
   check<ShapeError>(m.dim() == 2 && x.dim() >= 1 && m.size(1) == x.size(-1),
                     "mobius_matvec: expected a matrix (m, d) and points (..., d), got {} and {}", m.shape(),
                     x.shape());
-  const DType dtype = point_dtype("mobius_matvec", {m, x});
-  return expmap0(matmul(logmap0(to(x, dtype), k), transpose(to(m, dtype), 0, 1)), k);
+  const double number = k.number();
+  const Rows r = rows_of("mobius_matvec", {x, {}, {}, k.tensor(), {}, number, {}, m});
+  Shape shape = r.full;
+  shape[shape.size() - 1] = m.size(0);
+  const Tensor z = empty(shape, r.dtype, x.device());
+  kernels(z.device()).hyperbolic_matvec(dense(m, r.dtype).in(), r.x.in(), r.c.in(), z.out());
+  return record("mobius_matvec", z, {m, x, k.tensor()}, Keep{m, x, k.tensor()},
+                [number](const Backward& b) -> Grads {
+                  refuse_create_graph("mobius_matvec");
+                  const Tensor m = b.kept(0), k = b.kept(2);
+                  const Rows r = rows_of("mobius_matvec", {b.kept(1), {}, {}, k, {}, number, {}, m});
+                  const Device device = r.x.device();
+                  const Tensor dm = wanted(b, 0, m.shape(), r.dtype, device);
+                  const Tensor dx = wanted(b, 1, r.full, r.dtype, device);
+                  const Tensor dc = wanted(b, 2, r.numbers, DType::float64, device);
+                  const Tensor dz = as_rows(b.dy(), r.dtype, b.dy().shape());
+                  kernels(device).hyperbolic_matvec_backward(dense(m, r.dtype).in(), r.x.in(), r.c.in(),
+                                                             dz.in(), out_of(dm), out_of(dx), out_of(dc));
+                  return {dm, dx, dc.defined() ? -sum_to_size(dc, k.shape()) : Tensor()};
+                });
 }
 
 Tensor gyration(const Tensor& a, const Tensor& b, const Tensor& v, const Curvature& k) {
   check_operands("gyration", {{"a", a}, {"b", b}, {"v", v}, {"curvature", k.tensor(), true}});
   check_curvature("gyration", k);
-  const Tensor turned = transport(-b, a, v, k);
-  return turned * (lambda_x(a, k, keepdim) / lambda_x(b, k, keepdim));
+  const DType dtype = point_dtype("gyration", {a, b, v});
+  // float64 between the parts too, whose gradients nearly cancel far from the origin
+  const Tensor p = to(a, DType::float64), q = to(b, DType::float64);
+  const Tensor turned = transport(-q, p, to(v, DType::float64), k);
+  return to(turned * (lambda_x(p, k, keepdim) / lambda_x(q, k, keepdim)), dtype);
 }
 
 Tensor expmap(const Tensor& x, const Tensor& v, const Curvature& k) {

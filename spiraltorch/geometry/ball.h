@@ -1,15 +1,16 @@
 // The maps of the Poincaré ball {x : c|x|^2 < 1} of curvature k = -c < 0, as functions. Each is one fused
-// kernel forward and one backward.
+// kernel forward and one backward; gyration alone is composed of three of them.
 //
 // What holds for all of them:
-// - A point is a row, the last dimension. Leading dimensions broadcast; last dimensions must be equal
-//   (ShapeError). float32 or float64 (DTypeError): half precision cannot hold points. Inside, everything is
-//   float64.
+// - A point is a row, the last dimension. float32 or float64 (DTypeError): half precision cannot hold points.
+//   Inside, everything is float64. Leading dimensions broadcast and last dimensions must be equal
+//   (ShapeError), but where a function says its shapes (mobius_matvec, cdist, weighted_midpoint, mlr).
 // - Gradients flow to every tensor, the curvature among them; they are finite everywhere, also at equal
 //   points, at the origin and on the boundary. They have no second derivative: create_graph is refused by
 //   name.
-// - A result that is a point has a gap 1 - c|x|^2 of at least ball_gap(dtype) (backend/ball.h): its distance
-//   from the origin is at most 16.6 / sqrt c in float32 and 34.7 / sqrt c in float64. The gradient is that of
+// - A result that is a point has, before its coordinates are rounded, a gap 1 - c|x|^2 of at least
+//   ball_gap(dtype) (backend/ball.h): its distance from the origin is at most 16.6 / sqrt c in float32 and
+//   34.7 / sqrt c in float64. The gradient is that of
 //   the formula without this limit (but for project). Nobody checks that arguments lie inside; a point on or
 //   beyond the boundary counts as one just inside.
 // Symbols: A = 1 - c|x|^2, B = 1 - c|y|^2, lambda_x = 2 / A. Sources and derivations: docs/geometry.md.
@@ -28,7 +29,8 @@ Tensor mobius_add(const Tensor& x, const Tensor& y, const Curvature& k = -1.0);
 /// from the origin. r: a number, or a tensor of one element or with a last dimension of size 1.
 Tensor mobius_scalar_mul(double r, const Tensor& x, const Curvature& k = -1.0);
 Tensor mobius_scalar_mul(const Tensor& r, const Tensor& x, const Curvature& k = -1.0);
-/// M (*) x = exp_0(M log_0(x)). M: (m, d), x: (..., d), result (..., m).
+/// M (*) x = exp_0(M log_0(x)), the product in float64 whatever autocast says. M: (m, d), x: (..., d), result
+/// (..., m).
 Tensor mobius_matvec(const Tensor& m, const Tensor& x, const Curvature& k = -1.0);
 /// gyr[a, b] v, the rotation by which Möbius addition fails to be associative: a (+) (b (+) v) =
 /// (a (+) b) (+) gyr[a, b] v.
@@ -73,8 +75,8 @@ Tensor transport0(const Tensor& y, const Tensor& v, const Curvature& k = -1.0);
 Tensor transport0_back(const Tensor& x, const Tensor& v, const Curvature& k = -1.0);
 
 // --- points ---
-/// x itself, or, where its gap is below ball_gap(dtype), the point with that gap on the same radius. Its
-/// gradient is that of this map: beyond the limit nothing flows along the radius.
+/// x itself, or, where its gap is below point_gap(dtype), the point with the gap ball_gap(dtype) on the same
+/// radius. Its gradient is that of this map: beyond the limit nothing flows along the radius.
 Tensor project(const Tensor& x, const Curvature& k = -1.0);
 /// The weighted midpoint of n points: (1/2) (*) (sum_i w_i lambda_i x_i / sum_i |w_i| (lambda_i - 1)), the
 /// Lorentz centroid. x: (..., n, d), weights: (..., n) or undefined for ones, result (..., d); all weights 0:

@@ -14,15 +14,13 @@ namespace st {
 namespace geometry {
 namespace {
 
-Out out_of(const Tensor& t) { return t.defined() ? t.out() : Out(); }
+// The most logits whose products <x, z> mlr keeps from forward, 128 MB of them; else backward computes them
+// again.
+constexpr int64_t kMostKept = int64_t{1} << 24;
 
 double number_of(const Tensor& k, double number) { return k.defined() ? k.detach().item<double>() : number; }
 
-// x contiguous in `dtype`, outside of autograd, and the same as (rows, d).
-Tensor dense(const Tensor& x, DType dtype) {
-  const NoGradGuard guard;
-  return contiguous(to(x, dtype));
-}
+// x contiguous in `dtype`, as (rows, d), outside of autograd.
 Tensor flat_rows(const Tensor& x, DType dtype) {
   const NoGradGuard guard;
   const int64_t width = x.size(-1);
@@ -96,9 +94,9 @@ Tensor cdist(const Tensor& x, const Tensor& y, const Curvature& k) {
       "cdist", z, {x, y, k.tensor()}, Keep{x, y, k.tensor()}, [dtype, number](const Backward& b) -> Grads {
         refuse_create_graph("cdist");
         const Tensor x = b.kept(0), y = b.kept(1), k = b.kept(2);
-        const Tensor dx = b.needs(0) ? empty(x.shape(), dtype, x.device()) : Tensor();
-        const Tensor dy = b.needs(1) ? empty(y.shape(), dtype, x.device()) : Tensor();
-        const Tensor dc = b.needs(2) ? empty({x.size(0)}, DType::float64, x.device()) : Tensor();
+        const Tensor dx = wanted(b, 0, x.shape(), dtype, x.device());
+        const Tensor dy = wanted(b, 1, y.shape(), dtype, x.device());
+        const Tensor dc = wanted(b, 2, {x.size(0)}, DType::float64, x.device());
         const Tensor dz = to(b.dy(), dtype);
         kernels(x.device())
             .hyperbolic_cdist_backward(as_rows(x, dtype, x.shape()).in(), as_rows(y, dtype, y.shape()).in(),
@@ -125,21 +123,25 @@ Tensor mlr(const Tensor& x, const Tensor& weight, const Tensor& bias, const Curv
   shape.push_back(weight.size(0));
   const Tensor y = empty(shape, dtype, x.device());
   const double number = k.number();
+  const auto wants = [](const Tensor& t) { return t.defined() && t.requires_grad(); };
+  const bool keeps = grad_enabled() && y.numel() <= kMostKept &&
+                     (wants(x) || wants(weight) || wants(bias) || wants(k.tensor()));
+  const Tensor products = keeps ? empty(shape, DType::float64, x.device()) : Tensor();
   kernels(y.device())
       .hyperbolic_mlr(flat_rows(x, dtype).in(), flat_rows(weight, dtype).in(), dense(bias, dtype).in(),
-                      -number_of(k.tensor(), number), y.out());
-  return record("mlr", y, {x, weight, bias, k.tensor()}, Keep{x, weight, bias, k.tensor()},
+                      -number_of(k.tensor(), number), y.out(), out_of(products));
+  return record("mlr", y, {x, weight, bias, k.tensor()}, Keep{x, weight, bias, k.tensor(), products},
                 [dtype, number](const Backward& b) -> Grads {
                   refuse_create_graph("mlr");
                   const Tensor x = b.kept(0), weight = b.kept(1), bias = b.kept(2), k = b.kept(3);
-                  const auto wanted = [&](int i, const Shape& shape, DType type) {
-                    return b.needs(i) ? empty(shape, type, x.device()) : Tensor();
-                  };
-                  const Tensor dx = wanted(0, x.shape(), dtype), dw = wanted(1, weight.shape(), dtype),
-                               db = wanted(2, bias.shape(), dtype), dc = wanted(3, {1}, DType::float64);
+                  const Device device = x.device();
+                  const Tensor dx = wanted(b, 0, x.shape(), dtype, device);
+                  const Tensor dw = wanted(b, 1, weight.shape(), dtype, device);
+                  const Tensor db = wanted(b, 2, bias.shape(), dtype, device);
+                  const Tensor dc = wanted(b, 3, {1}, DType::float64, device);
                   kernels(x.device())
                       .hyperbolic_mlr_backward(flat_rows(x, dtype).in(), flat_rows(weight, dtype).in(),
-                                               dense(bias, dtype).in(), -number_of(k, number),
+                                               dense(bias, dtype).in(), -number_of(k, number), b.kept(4).in(),
                                                dense(b.dy(), dtype).in(), out_of(dx), out_of(dw), out_of(db),
                                                out_of(dc));
                   return {dx, dw, db, dc.defined() ? -reshape(dc, k.shape()) : Tensor()};
@@ -162,9 +164,10 @@ Tensor weighted_midpoint(const Tensor& x, const Tensor& weights, const Curvature
                   refuse_create_graph("weighted_midpoint");
                   const Tensor k = b.kept(2);
                   const Groups g = groups_of(b.kept(0), b.kept(1), k, number);
-                  const Tensor dx = b.needs(0) ? empty(g.x_shape, g.dtype, g.x.device()) : Tensor();
-                  const Tensor dw = b.needs(1) ? empty(g.w_shape, g.dtype, g.x.device()) : Tensor();
-                  const Tensor dc = b.needs(2) ? empty(g.c_shape, DType::float64, g.x.device()) : Tensor();
+                  const Device device = g.x.device();
+                  const Tensor dx = wanted(b, 0, g.x_shape, g.dtype, device);
+                  const Tensor dw = wanted(b, 1, g.w_shape, g.dtype, device);
+                  const Tensor dc = wanted(b, 2, g.c_shape, DType::float64, device);
                   const Tensor dm = view(contiguous(to(b.dy(), g.dtype)), {g.x.size(0), g.x.size(2)});
                   kernels(dm.device())
                       .hyperbolic_midpoint_backward(g.x.in(), g.w.in(), g.c.in(), dm.in(), out_of(dx),

@@ -15,14 +15,17 @@ namespace geometry {
 class Curvature {
  public:
   template <class N>
-  requires(std::integral<N> || std::floating_point<N>) Curvature(N k) : number_(static_cast<double>(k)) {}
+  requires(std::integral<N> || std::floating_point<N>) Curvature(N k)
+      : number_(static_cast<double>(k)), is_number_(true) {}
   Curvature(const Tensor& k) : tensor_(k) {}
 
-  double number() const { return number_; }         // where tensor() is undefined
+  bool is_number() const { return is_number_; }
+  double number() const { return number_; }
   const Tensor& tensor() const { return tensor_; }  // undefined for a number
 
  private:
   double number_ = 0;
+  bool is_number_ = false;
   Tensor tensor_;
 };
 

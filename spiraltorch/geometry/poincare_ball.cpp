@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "spiraltorch/backend/ball.h"
 #include "spiraltorch/geometry/euclidean.h"
 #include "spiraltorch/ops/arithmetic.h"
 #include "spiraltorch/tensor/operands.h"
@@ -64,9 +65,14 @@ void PoincareBall::check_point(const Tensor& x) const {
     for (int64_t i = row * width; i < (row + 1) * width; ++i) {
       square += values[static_cast<size_t>(i)] * values[static_cast<size_t>(i)];
     }
-    check<ValueError>(-curvature_ * square < 1,
+    const double gap = 1 + curvature_ * square, least = point_gap(x.dtype());
+    check<ValueError>(gap > 0,
                       "check_point: row {} of x {} has length {}, but the ball of curvature {} has radius {}",
                       row, x.shape(), std::sqrt(square), curvature_, 1 / std::sqrt(-curvature_));
+    check<ValueError>(gap >= least,
+                      "check_point: row {} of x {} lies nearer to the boundary than points of {} do: 1 - "
+                      "c|x|^2 is {}, at least {} is needed",
+                      row, x.shape(), x.dtype(), gap, least);
   }
 }
 

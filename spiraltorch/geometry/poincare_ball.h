@@ -17,8 +17,8 @@ class PoincareBall final : public Manifold {
 
   std::string_view name() const override { return "poincare_ball"; }
   double curvature() const override { return curvature_; }
-  /// geometry::project: inside by ball_gap(dtype). Differs from geoopt, whose margins are 4e-3 (float32) and
-  /// 1e-5 (float64) of the radius.
+  /// geometry::project: points stay as they are, bit for bit; what is none comes to ball_gap(dtype). Differs
+  /// from geoopt, whose margins are 4e-3 (float32) and 1e-5 (float64) of the radius.
   Tensor projx(const Tensor& x) const override;
   Tensor egrad2rgrad(const Tensor& x, const Tensor& gradient) const override;
   Tensor expmap(const Tensor& x, const Tensor& v) const override;
@@ -33,7 +33,8 @@ class PoincareBall final : public Manifold {
   /// exp_0 of normal vectors with standard deviation std / sqrt(d): the distances from the origin are about
   /// 2 std.
   Tensor random(const Shape& shape, double std = 1.0, DType dtype = DType::float32) const override;
-  /// Every row with c|x|^2 < 1 is a point.
+  /// A row is a point if its gap 1 - c|x|^2 is at least point_gap(dtype) (backend/ball.h): what projx leaves
+  /// alone.
   void check_point(const Tensor& x) const override;
 
  private:

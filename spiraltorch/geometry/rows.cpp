@@ -26,6 +26,7 @@ DType point_dtype(const char* op, std::initializer_list<Tensor> tensors) {
 }
 
 void check_curvature(const char* op, const Curvature& k) {
+  check<ValueError>(k.is_number() || k.tensor().defined(), "{}: curvature is undefined", op);
   double largest = k.number(), smallest = largest;
   if (k.tensor().defined()) {
     check<DTypeError>(is_floating(k.tensor().dtype()), "{}: curvature is a tensor of {}, expected floating",
@@ -61,6 +62,15 @@ Tensor as_rows(const Tensor& x, DType dtype, const Shape& shape) {
     if (t.shape()[i] != 1) strides[i + shape.size() - static_cast<int>(t.dim())] = t.strides()[i];
   }
   return make_view(t, shape, strides, t.storage_offset());
+}
+
+Tensor dense(const Tensor& x, DType dtype) {
+  const NoGradGuard guard;
+  return contiguous(to(x, dtype));
+}
+
+Tensor wanted(const Backward& b, int i, const Shape& shape, DType dtype, Device device) {
+  return b.needs(i) ? empty(shape, dtype, device) : Tensor();
 }
 
 }  // namespace geometry

@@ -1,6 +1,7 @@
 // What the ball's ops share: arguments of several shapes and dtypes made into the rows that kernels read.
 #pragma once
 
+#include "spiraltorch/autograd/node.h"
 #include "spiraltorch/geometry/curvature.h"
 
 namespace st {
@@ -9,7 +10,7 @@ namespace geometry {
 /// The dtype of an op over points. Throws DTypeError unless every defined tensor is float32 or float64.
 DType point_dtype(const char* op, std::initializer_list<Tensor> tensors);
 
-/// Throws unless k is negative and finite (ValueError).
+/// Throws ValueError unless k is negative and finite, DTypeError for a tensor of integers.
 void check_curvature(const char* op, const Curvature& k);
 
 /// c = -k as float64, outside of autograd: 0-dim on `device` for a number, else of the tensor's shape.
@@ -17,6 +18,15 @@ Tensor minus_curvature(const Tensor& k, double number, Device device);
 
 /// x in `dtype` with unit stride inside rows, expanded to `shape` without a copy; outside of autograd.
 Tensor as_rows(const Tensor& x, DType dtype, const Shape& shape);
+
+/// x contiguous in `dtype`, outside of autograd.
+Tensor dense(const Tensor& x, DType dtype);
+
+/// Where a kernel writes what may not be asked for: nowhere if t is undefined.
+inline Out out_of(const Tensor& t) { return t.defined() ? t.out() : Out(); }
+
+/// Memory for the gradient of input i, undefined if nobody asks for it.
+Tensor wanted(const Backward& b, int i, const Shape& shape, DType dtype, Device device);
 
 }  // namespace geometry
 }  // namespace st

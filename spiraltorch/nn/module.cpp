@@ -11,6 +11,7 @@
 
 #include "spiraltorch/core/modes.h"
 #include "spiraltorch/geometry/manifold.h"
+#include "spiraltorch/nn/points.h"
 
 namespace st::nn {
 namespace {
@@ -76,10 +77,13 @@ void convert(const Module& module, Target target) {
   const NoGradGuard guard;
   for_each_tensor(module, "", [&](const std::string&, const Visitor::Member& m) {
     const Tensor& leaf = m.parameter ? static_cast<const Tensor&>(*m.parameter) : *m.buffer;
+    Tensor value;
     if constexpr (std::same_as<Target, DType>) {
       if (!leaf.is_floating_point()) return;
+      value = points_in(leaf, target, manifold_of(leaf));
+    } else {
+      value = leaf.to(target);
     }
-    const Tensor value = leaf.to(target);
     if (value.is_same(leaf)) return;
     const Tensor grad = leaf.grad();
     const Tensor converted = grad.defined() ? grad.to(target) : Tensor();
@@ -104,6 +108,18 @@ std::string recorded_geometry(const StateDict& state, const std::string& key) {
   char* end = nullptr;
   const double value = std::strtod(text, &end);
   return name->second + " of curvature " + (end != text && *end == '\0' ? to_text(value) : curvature->second);
+}
+
+// Why the rows of value cannot be those of the leaf: what the leaf's manifold says; nothing if they can.
+std::string not_points(const Tensor& leaf, const Tensor& value) {
+  const auto manifold = manifold_of(leaf);
+  if (!manifold || manifold->curvature() == 0) return {};
+  try {
+    manifold->check_point(value);
+  } catch (const ValueError& e) {
+    return e.what();
+  }
+  return {};
 }
 
 // Every line but the first moved right by two.
@@ -294,6 +310,8 @@ LoadResult Module::load_state_dict(const StateDict& state, const LoadOptions& op
                            {key, recorded_geometry(state, key), geometry_of(leaf)});
     } else if (leaf.storage()->is_read_only()) {
       wrong += "\n  read-only memory in the module: \"" + key + "\"";
+    } else if (const std::string problem = not_points(leaf, *value); !problem.empty()) {
+      wrong += format_text("\n  no points: \"{}\", {}", {key, problem});
     } else {
       pairs.emplace_back(leaf, *value);
     }
@@ -310,7 +328,7 @@ LoadResult Module::load_state_dict(const StateDict& state, const LoadOptions& op
                     problems);
 
   const NoGradGuard guard;
-  for (const auto& [leaf, value] : pairs) leaf.copy_(value);
+  for (const auto& [leaf, value] : pairs) leaf.copy_(points_in(value, leaf.dtype(), manifold_of(leaf)));
   return result;
 }
 

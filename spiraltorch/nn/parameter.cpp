@@ -4,6 +4,7 @@
 #include "spiraltorch/autograd/meta.h"
 #include "spiraltorch/core/modes.h"
 #include "spiraltorch/geometry/manifold.h"
+#include "spiraltorch/nn/points.h"
 #include "spiraltorch/ops/inplace.h"
 #include "spiraltorch/tensor/operands.h"
 
@@ -55,7 +56,7 @@ Leaf& Leaf::operator=(const Leaf& other) & {
   check_not_read_only("assignment", "the parameter or buffer", *this);
   check_not_expanded("assignment", *this);
   const NoGradGuard guard;
-  copy_(other);
+  copy_(points_in(other, dtype(), manifold_of(*this)));
   return *this;
 }
 

@@ -50,18 +50,15 @@ Tensor ZSpaceBatchNorm1d::forward(const Tensor& x) {
   const Tensor v = batch_norm(wide, running_mean, running_var, weight * scale, bias * scale,
                               {.training = training(), .momentum = momentum, .eps = eps_});
   const Tensor y = geometry::expmap0(v, curvature_);
-  last_ = y.detach();
-  if (training()) {
-    const NoGradGuard guard;
-    num_batches_tracked.add_(1);
-  }
+  const NoGradGuard guard;
+  distances_ = geometry::dist0(y, curvature_);
+  if (training()) num_batches_tracked.add_(1);
   return y;
 }
 
 double ZSpaceBatchNorm1d::ball_radius() const {
-  if (!last_.defined() || last_.numel() == 0) return 0;
-  const NoGradGuard guard;
-  return mean(geometry::dist0(last_, curvature_).to(DType::float64)).item<double>();
+  if (!distances_.defined() || distances_.numel() == 0) return 0;
+  return mean(distances_.to(DType::float64)).item<double>();
 }
 
 void ZSpaceBatchNorm1d::visit(Visitor& v) {

@@ -70,6 +70,14 @@ TEST(Manifold, Errors) {
               PoincareBall(-4).check_point(tensor({{0.1, 0.2}, {0.0, 0.5}}));
             }),
             "check_point: row 1 of x (2, 2) has length 0.5, but the ball of curvature -4 has radius 0.5");
+  // what projx would move is no point
+  const Tensor near_edge = tensor({1 - 0x1p-30}, DType::float64);
+  EXPECT_NO_THROW(PoincareBall().check_point(near_edge));
+  EXPECT_EQ(
+      message<ValueError>([&] { PoincareBall().check_point(tensor({1 - 0x1p-24f})); }),
+      "check_point: row 0 of x (1,) lies nearer to the boundary than points of float32 do: 1 - c|x|^2 is "
+      "1.1920928599806757e-07, at least 1.1920928955078125e-07 is needed");
+  EXPECT_THROW(PoincareBall().check_point(tensor({std::nan("")})), ValueError);
   EXPECT_EQ(message<ValueError>([] {
               Euclidean().check_point(tensor({0.5, INFINITY}));
             }),

@@ -5,6 +5,7 @@
 
 #include "spiraltorch/autograd/engine.h"
 #include "spiraltorch/autograd/gradcheck.h"
+#include "spiraltorch/backend/kernels.h"
 #include "spiraltorch/core/parallel.h"
 #include "spiraltorch/geometry/ball.h"
 #include "spiraltorch/geometry/poincare_ball.h"
@@ -45,7 +46,9 @@ TEST(GeometryMlr, IsTheNaiveForm) {
         for (const int64_t classes : {1, 5, 16, 17, 40}) {
           SCOPED_TRACE(std::to_string(c) + " " + std::to_string(n) + " " + std::to_string(d) + " " +
                        std::to_string(classes));
-          const Tensor x = PoincareBall(-c).random({n, d}, 1.0, DType::float64).requires_grad_();
+          // within 6 / sqrt c, where the order of a sum of squares moves the gap by 1e-13 of it
+          const Tensor x =
+              PoincareBall(-c).random({n, d}, 0.8 / std::sqrt(c), DType::float64).requires_grad_();
           const Tensor w = randn({classes, d}, DType::float64).requires_grad_();
           const Tensor r = (randn({classes}, DType::float64) * (0.3 / std::sqrt(c))).requires_grad_();
           const Tensor k = tensor(-c, DType::float64).requires_grad_();
@@ -132,6 +135,65 @@ TEST(GeometryMlr, LayoutsThreadsAndEdges) {
   bad[5][3].fill_(std::nan(""));
   const auto values = geometry::mlr(bad, w, r).to_vector<float>();
   for (size_t i = 0; i < values.size(); ++i) EXPECT_EQ(std::isnan(values[i]), i >= 150) << i;
+}
+
+// Backward from the products that forward kept, and from products made anew: to the same bits.
+TEST(GeometryMlr, KeptProductsChangeNothing) {
+  manual_seed(5);
+  const Tensor x = PoincareBall().random({300, 6}), w = randn({4000, 6}), r = randn({4000}) * 0.3;
+  const Tensor g = randn({300, 4000});  // several chunks
+  std::vector<Tensor> results[2];
+  for (const bool keep : {false, true}) {
+    const Tensor y = empty({300, 4000}), p = keep ? empty({300, 4000}, DType::float64) : Tensor();
+    const Tensor dx = empty({300, 6}), dw = empty({4000, 6}), dr = empty({4000}),
+                 dc = empty({1}, DType::float64);
+    const Kernels& run = kernels(Device::cpu);
+    run.hyperbolic_mlr(x.in(), w.in(), r.in(), 1.0, y.out(), keep ? p.out() : Out());
+    run.hyperbolic_mlr_backward(x.in(), w.in(), r.in(), 1.0, p.in(), g.in(), dx.out(), dw.out(), dr.out(),
+                                dc.out());
+    results[keep] = {y, dx, dw, dr, dc};
+  }
+  for (size_t i = 0; i < results[0].size(); ++i) EXPECT_EQ(largest(results[0][i] - results[1][i]), 0) << i;
+}
+
+// Planes beyond everything: where sinh and cosh of 2 sqrt c r overflow, the logit still grows by 4 |z| for
+// each unit of r, and so do its gradients.
+TEST(GeometryMlr, PlanesFarAway) {
+  manual_seed(4);
+  for (const double c : {1e-3, 1.0, 10.0}) {
+    const double unit = 1 / (2 * std::sqrt(c));
+    const Tensor x = PoincareBall(-c).random({5, 3}, 0.5 / std::sqrt(c), DType::float64).requires_grad_();
+    const Tensor w = randn({1, 3}, DType::float64).requires_grad_();
+    const double slope = 4 * sqrt(sum(w * w)).item<double>();
+    const auto at = [&](double t) {
+      const Tensor r = tensor({t * unit}, DType::float64).requires_grad_(),
+                   k = tensor(-c, DType::float64).requires_grad_();
+      const Tensor y = geometry::mlr(x, w, r, k);
+      auto all = grad({y}, {x, w, r, k}, {.grad_outputs = {ones_like(y)}});
+      all.push_back(y.detach());
+      return all;
+    };
+    for (const double sign : {-1.0, 1.0}) {
+      // 255 and 257 stand on the two sides of where the form changes
+      const auto near = at(sign * 255), next = at(sign * 257), far = at(sign * 2000);
+      EXPECT_LT(error(next[4] - near[4], full({5, 1}, -sign * 2 * unit * slope, DType::float64)), 1e-12);
+      EXPECT_LT(error(far[4] - near[4], full({5, 1}, -sign * 1745 * unit * slope, DType::float64)), 1e-12);
+      for (const auto& g : {next, far}) {
+        EXPECT_LT(error(g[0], near[0]), 1e-9);  // x moves the logit by a logarithm's part of it
+        EXPECT_LT(error(g[2], full({1}, -5 * slope, DType::float64)), 1e-12);
+      }
+      // homogeneous in w, and by sqrt c times lengths: w dy/dw = y, and 2 k dy/dk + y = x dy/dx + r dy/dr
+      for (const auto& g : {near, next, far}) {
+        EXPECT_NEAR(sum(g[1] * w).item<double>() / sum(g[4]).item<double>(), 1, 1e-12);
+      }
+      for (const auto& [g, t] : {std::pair{near, 255.0}, std::pair{next, 257.0}, std::pair{far, 2000.0}}) {
+        const double total = sum(g[4]).item<double>();
+        const double scaled =
+            (sum(g[0] * x).item<double>() + sign * t * unit * g[2].item<double>() - total) / 2;
+        EXPECT_NEAR(g[3].item<double>() * -c / total, scaled / total, 1e-9);
+      }
+    }
+  }
 }
 
 TEST(GeometryMlr, Errors) {

@@ -87,6 +87,50 @@ TEST(ManifoldParameter, StateDictsAndFilesRecordIt) {
             "in the state dict, on poincare_ball of curvature -2 in the module");
 }
 
+// Rows that only float64 tells from the boundary are points in float32, too.
+TEST(ManifoldParameter, NarrowingKeepsPointsInside) {
+  const auto ball = std::make_shared<PoincareBall>(-1.0);
+  const auto wide = [&] {
+    Linear m("fc", 3, 2);
+    m.to(DType::float64);
+    const NoGradGuard guard;
+    m.weight.copy_(ball->projx(tensor({{1.0, 2.0, 3.0}, {0.1, 0.0, -0.2}}, DType::float64)));
+    m.weight.set_manifold(ball);
+    return m;
+  };
+  const auto inside = [&](const Linear& m) {
+    EXPECT_EQ(m.weight.dtype(), DType::float32);
+    EXPECT_NO_THROW(ball->check_point(m.weight));
+    EXPECT_EQ(m.weight.detach()[1].to_vector<float>(), std::vector<float>({0.1f, 0.0f, -0.2f}));
+  };
+  Linear converted = wide();
+  converted.to(DType::float32);
+  inside(converted);
+  Linear loaded = on_ball(-1.0);
+  loaded.load_state_dict(wide().state_dict());
+  inside(loaded);
+  Linear assigned = on_ball(-1.0);
+  const Linear from = wide();
+  assigned.weight = from.weight;
+  inside(assigned);
+}
+
+TEST(ManifoldParameter, LoadingRefusesWhatIsNoPoint) {
+  Linear m = on_ball(-1.0);
+  const std::vector<float> weight = m.weight.to_vector<float>(), bias = m.bias.to_vector<float>();
+  StateDict state = m.state_dict();
+  StateDict bad;
+  bad.metadata = state.metadata;
+  bad.insert("weight", tensor({{0.1f, 0.2f, 0.0f}, {3.f, 4.f, 0.f}}));
+  bad.insert("bias", tensor({7.f, 7.f}));
+  EXPECT_EQ(
+      message<ValueError>([&] { m.load_state_dict(bad); }),
+      "load_state_dict: the state dict does not fit Linear:\n  no points: \"weight\", check_point: row 1 "
+      "of x (2, 3) has length 5, but the ball of curvature -1 has radius 1");
+  EXPECT_EQ(m.weight.to_vector<float>(), weight);  // nothing has changed
+  EXPECT_EQ(m.bias.to_vector<float>(), bias);
+}
+
 TEST(ManifoldParameter, SixteenBitsHoldNoPoints) {
   Linear m = on_ball(-1);
   EXPECT_EQ(message<DTypeError>([&] { m.to(DType::bfloat16); }),

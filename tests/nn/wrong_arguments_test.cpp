@@ -92,7 +92,7 @@ Functions functions() {
       {"LayerNorm", {}, {3, 2}, ST_CALL(nn::LayerNorm("norm", Shape{i[0], i[1]}))},
       {"ZSpaceBatchNorm1d|batch_norm", {x}, {}, ST_CALL(forward(nn::ZSpaceBatchNorm1d("zbn", 3), t[0]))},
       {"ZSpaceBatchNorm1d|ones", {}, {3}, ST_CALL(nn::ZSpaceBatchNorm1d("zbn", i[0]))},
-      {"Mlr|mlr", {points}, {}, ST_CALL(forward(nn::hyperbolic::Mlr("mlr", 3, 2), t[0]))},
+      {"mlr", {points}, {}, ST_CALL(forward(nn::hyperbolic::Mlr("mlr", 3, 2), t[0]))},
       {"Mlr|empty", {}, {3, 2}, ST_CALL(nn::hyperbolic::Mlr("mlr", i[0], i[1]))},
       {"relu", {x}, {}, ST_CALL(forward(nn::Sequential{nn::ReLU()}, t[0]))},
       {"Lstm", {}, {0, 0}, ST_CALL(nn::Lstm("lstm", 3, 2).weights(i[0], i[1]))},

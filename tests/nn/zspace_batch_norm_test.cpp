@@ -146,6 +146,14 @@ TEST(ZSpaceBatchNorm1d, BallRadiusIsOfTheLastOutput) {
   }
 }
 
+TEST(ZSpaceBatchNorm1d, HoldsNoOutput) {
+  manual_seed(8);
+  ZSpaceBatchNorm1d m("bnz", 8);
+  const std::weak_ptr<const void> memory = m(randn({6, 8})).storage();
+  EXPECT_TRUE(memory.expired());
+  EXPECT_GT(m.ball_radius(), 0);
+}
+
 TEST(ZSpaceBatchNorm1d, KeysAndRefusals) {
   const ZSpaceBatchNorm1d m("bnz", 3);
   std::string keys;

@@ -46,13 +46,13 @@ void RowOffsets::fill(int64_t begin, int64_t count, int64_t* offsets) const {
   }
 }
 
-namespace {
-
 int64_t rows_in(const In& x) {
   int64_t rows = 1;
   for (int i = 0; i + 1 < x.sizes->size(); ++i) rows *= (*x.sizes)[i];
   return rows;
 }
+
+namespace {
 
 void run(HyperbolicMap map, Pass pass, const In& x, const HyperbolicRows& args) {
   RowMap loops = hyperbolic_points_map(map, x.dtype, pass);

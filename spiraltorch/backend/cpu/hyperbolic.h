@@ -15,10 +15,15 @@ void hyperbolic_backward(HyperbolicMap map, In x, In y, In v, In c, In s, In kep
                          Out dv, Out dc, Out ds);
 void hyperbolic_cdist(In x, In y, double c, Out z);
 void hyperbolic_cdist_backward(In x, In y, double c, In dz, Out dx, Out dy, Out dc);
-void hyperbolic_mlr(In x, In z, In r, double c, Out y);
-void hyperbolic_mlr_backward(In x, In z, In r, double c, In dy, Out dx, Out dz, Out dr, Out dc);
+void hyperbolic_mlr(In x, In z, In r, double c, Out y, Out p);
+void hyperbolic_mlr_backward(In x, In z, In r, double c, In p, In dy, Out dx, Out dz, Out dr, Out dc);
+void hyperbolic_matvec(In m, In x, In c, Out z);
+void hyperbolic_matvec_backward(In m, In x, In c, In dz, Out dm, Out dx, Out dc);
 void hyperbolic_midpoint(In x, In w, In c, Out m);
 void hyperbolic_midpoint_backward(In x, In w, In c, In dm, Out dx, Out dw, Out dc);
+
+/// How many rows a tensor (..., width) has.
+int64_t rows_in(const In& x);
 
 /// The offsets of the rows of a tensor (..., width): the leading dimensions, merged where strides allow.
 class RowOffsets {

@@ -225,8 +225,11 @@ struct InnerGrad {
   }
 };
 
-// A point beyond the least gap comes back to it along its radius; others stay bit for bit.
-HWY_INLINE hn::Mask<Row> is_outside(const Lanes& r, V q) { return hn::Gt(q, hn::Sub(constant(1), r.limit)); }
+// What is no point comes back to the limit along its radius. Points stay bit for bit: half of the limit is
+// point_gap, which the limit's own points have after rounding.
+HWY_INLINE hn::Mask<Row> is_outside(const Lanes& r, V q) {
+  return hn::Gt(q, hn::NegMulAdd(constant(0.5), r.limit, constant(1)));
+}
 HWY_INLINE V to_limit(const Lanes& r, V q) { return hn::Sqrt(hn::Div(hn::Sub(constant(1), r.limit), q)); }
 struct Project {
   enum { X };

@@ -1,9 +1,10 @@
 // The weighted midpoint of groups of points: m = h u, u = num / den, num = sum_i w_i lambda_i x_i,
-// den = sum_i |w_i| (lambda_i - 1), h = 1 / (1 + sqrt(1 - c|u|^2)). A group is summed in blocks of rows that
-// are combined in order, so that neither many small groups nor one large one leaves threads idle.
+// den = sum_i |w_i| (lambda_i - 1), h = 1 / (1 + sqrt(1 - c|u|^2)). Points are summed in blocks, of which a
+// large group has several, combined in order: threads share the blocks, and after that the groups.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "spiraltorch/backend/cpu/hyperbolic_midpoint.cpp"
 #include "spiraltorch/backend/cpu/hyperbolic.h"
+#include "spiraltorch/backend/cpu/scratch.h"
 #include "spiraltorch/backend/cpu/simd/targets.h"
 #include "spiraltorch/core/parallel.h"
 
@@ -11,7 +12,6 @@
 #define SPIRALTORCH_BACKEND_CPU_HYPERBOLIC_MIDPOINT_ONCE
 #include <algorithm>
 #include <cmath>
-#include <memory>
 
 namespace st::cpu {
 
@@ -152,32 +152,46 @@ int64_t block_grain(const Groups& p) {
   return 1 + 32768 / (std::min(p.points, kGroupBlock) * (p.width + 16) + 1);
 }
 
-// num (width numbers), then den, of every group.
-std::unique_ptr<double[]> sums_of(const Groups& p, const MidpointLoops& loops) {
-  const int64_t size = p.width + 1;
-  std::unique_ptr<double[]> sums(new double[static_cast<size_t>(p.groups * p.blocks * size)]());
-  parallel_for(p.groups * p.blocks, block_grain(p), [&](int64_t begin, int64_t end) {
-    for (int64_t b = begin; b < end; ++b) {
-      const int64_t first = b % p.blocks * kGroupBlock;
-      loops.sum(p, b / p.blocks, first, std::min(first + kGroupBlock, p.points), sums.get() + b * size);
-    }
+// Calls f(group) for each.
+template <class F>
+void for_each_group(const Groups& p, const F& f) {
+  parallel_for(p.groups, 1 + 32768 / (p.width * p.blocks + 64), [&](int64_t begin, int64_t end) {
+    for (int64_t g = begin; g < end; ++g) f(g);
   });
-  for (int64_t g = 0; g < p.groups && p.blocks > 0; ++g) {
-    double* to = sums.get() + g * size;
-    const double* from = sums.get() + g * p.blocks * size;
-    for (int64_t k = 0; k < size; ++k) {
-      double sum = 0;
-      for (int64_t b = 0; b < p.blocks; ++b) sum += from[b * size + k];
-      to[k] = sum;
-    }
-  }
-  return sums;
 }
+
+// num (width numbers), then den, of every group: they stand where its first block's sums did.
+class Sums {
+ public:
+  Sums(const Groups& p, const MidpointLoops& loops)
+      : stride_(p.blocks * (p.width + 1)), memory_(p.groups * stride_) {
+    const int64_t size = p.width + 1;
+    parallel_for(p.groups * p.blocks, block_grain(p), [&](int64_t begin, int64_t end) {
+      for (int64_t b = begin; b < end; ++b) {
+        double* const to = memory_.data() + b * size;
+        const int64_t first = b % p.blocks * kGroupBlock;
+        std::fill(to, to + size, 0.0);
+        loops.sum(p, b / p.blocks, first, std::min(first + kGroupBlock, p.points), to);
+      }
+    });
+    for_each_group(p, [&](int64_t g) {
+      double* const to = of(g);
+      for (int64_t b = 1; b < p.blocks; ++b) {
+        for (int64_t k = 0; k < size; ++k) to[k] += to[b * size + k];
+      }
+    });
+  }
+  double* of(int64_t group) const { return memory_.data() + group * stride_; }
+
+ private:
+  int64_t stride_;
+  Scratch<double> memory_;
+};
 
 struct Half {
   double uu, root, h;  // |u|^2, sqrt(1 - c|u|^2), 1 / (1 + root)
 };
-// u = num / den; the origin where den is 0: no weight at all, or all of it there.
+// u = num / den; the origin where den is 0, which no weight but 0 gives: lambda - 1 is at least 1.
 Half half_of(double c, int64_t width, const double* num, double den) {
   double uu = 0;
   for (int64_t k = 0; k < width; ++k) uu += num[k] * num[k];
@@ -187,73 +201,75 @@ Half half_of(double c, int64_t width, const double* num, double den) {
 }
 
 template <class T>
-void write_midpoints(const Groups& p, const double* sums, T* m) {
-  for (int64_t g = 0; g < p.groups; ++g) {
-    const double c = static_cast<const double*>(p.c)[g * p.c_group];
-    const double* num = sums + g * (p.width + 1);
-    const double den = num[p.width];
-    const Half half = half_of(c, p.width, num, den);
-    // the gap of m is 2 root / (1 + root)
-    const double gap = 2 * half.root * half.h;
-    double scale = den == 0 ? 0 : half.h / den;
-    if (gap < ball_gap<T>()) scale *= std::sqrt((1 - ball_gap<T>()) / (1 - gap));
-    for (int64_t k = 0; k < p.width; ++k) m[g * p.width + k] = static_cast<T>(num[k] * scale);
-  }
+void write_midpoint(const Groups& p, int64_t g, const double* num, T* m) {
+  const double c = static_cast<const double*>(p.c)[g * p.c_group], den = num[p.width];
+  const Half half = half_of(c, p.width, num, den);
+  // the gap of m is 2 root / (1 + root)
+  const double gap = 2 * half.root * half.h;
+  double scale = den == 0 ? 0 : half.h / den;
+  if (gap < ball_gap<T>()) scale *= std::sqrt((1 - ball_gap<T>()) / (1 - gap));
+  for (int64_t k = 0; k < p.width; ++k) m[g * p.width + k] = static_cast<T>(num[k] * scale);
 }
 
-// Replaces num of every group by the gradient of num and den by that of den; dc gets the part of h.
+// Replaces num by its gradient and den by that of den; returns what h adds to dc.
 template <class T>
-void sums_gradient(const Groups& p, const T* dm, int64_t group_stride, double* sums, double* dc) {
-  for (int64_t g = 0; g < p.groups; ++g) {
-    const double c = static_cast<const double*>(p.c)[g * p.c_group];
-    double* num = sums + g * (p.width + 1);
-    const double den = num[p.width];
-    const Half half = half_of(c, p.width, num, den);
-    const T* from = dm + g * group_stride;
-    double gu = 0;
-    for (int64_t k = 0; k < p.width; ++k) gu += den == 0 ? 0 : static_cast<double>(from[k]) * num[k] / den;
-    const double d_square = gu * half.h * half.h / (2 * half.root);  // of c|u|^2
-    if (dc) dc[g] = d_square * half.uu;
-    double d_den = 0;
-    for (int64_t k = 0; k < p.width; ++k) {
-      const double u = den == 0 ? 0 : num[k] / den;
-      const double du = half.h * static_cast<double>(from[k]) + 2 * c * d_square * u;
-      d_den -= den == 0 ? 0 : du * u / den;
-      num[k] = den == 0 ? 0 : du / den;
-    }
-    num[p.width] = d_den;
+double sums_gradient(const Groups& p, int64_t g, const T* dm, double* num) {
+  const double c = static_cast<const double*>(p.c)[g * p.c_group], den = num[p.width];
+  if (den == 0) {
+    std::fill(num, num + p.width + 1, 0.0);
+    return 0;
   }
+  const Half half = half_of(c, p.width, num, den);
+  double gu = 0;
+  for (int64_t k = 0; k < p.width; ++k) gu += static_cast<double>(dm[k]) * num[k] / den;
+  const double d_square = gu * half.h * half.h / (2 * half.root);  // of c|u|^2
+  double d_den = 0;
+  for (int64_t k = 0; k < p.width; ++k) {
+    const double u = num[k] / den;
+    const double du = half.h * static_cast<double>(dm[k]) + 2 * c * d_square * u;
+    d_den -= du * u / den;
+    num[k] = du / den;
+  }
+  num[p.width] = d_den;
+  return d_square * half.uu;
 }
 
 }  // namespace
 
 void hyperbolic_midpoint(In x, In w, In c, Out m) {
   const Groups p = groups_of(x, w, c);
-  const auto sums = sums_of(p, HWY_DYNAMIC_DISPATCH(midpoint_loops)(x.dtype));
-  x.dtype == DType::float64 ? write_midpoints(p, sums.get(), m.as<double>())
-                            : write_midpoints(p, sums.get(), m.as<float>());
+  const Sums sums(p, HWY_DYNAMIC_DISPATCH(midpoint_loops)(x.dtype));
+  for_each_group(p, [&](int64_t g) {
+    x.dtype == DType::float64 ? write_midpoint(p, g, sums.of(g), m.as<double>())
+                              : write_midpoint(p, g, sums.of(g), m.as<float>());
+  });
 }
 
 void hyperbolic_midpoint_backward(In x, In w, In c, In dm, Out dx, Out dw, Out dc) {
   const Groups p = groups_of(x, w, c);
   const MidpointLoops loops = HWY_DYNAMIC_DISPATCH(midpoint_loops)(x.dtype);
-  const auto sums = sums_of(p, loops);
+  const Sums sums(p, loops);
+  const Scratch<double> of_groups(p.groups), of_blocks(p.groups * p.blocks);  // parts of dc
   const int64_t stride = (*dm.strides)[0];
-  x.dtype == DType::float64 ? sums_gradient(p, dm.as<double>(), stride, sums.get(), dc.as<double>())
-                            : sums_gradient(p, dm.as<float>(), stride, sums.get(), dc.as<double>());
-  const auto parts = std::make_unique<double[]>(static_cast<size_t>(p.groups * p.blocks));
+  for_each_group(p, [&](int64_t g) {
+    of_groups.data()[g] = x.dtype == DType::float64
+                              ? sums_gradient(p, g, dm.as<double>() + g * stride, sums.of(g))
+                              : sums_gradient(p, g, dm.as<float>() + g * stride, sums.of(g));
+  });
   parallel_for(p.groups * p.blocks, block_grain(p), [&](int64_t begin, int64_t end) {
     for (int64_t b = begin; b < end; ++b) {
       const int64_t group = b / p.blocks, first = b % p.blocks * kGroupBlock;
-      const double* num = sums.get() + group * (p.width + 1);
-      parts[static_cast<size_t>(b)] = loops.gradient(p, group, first, std::min(first + kGroupBlock, p.points),
-                                                     {num, num[p.width]}, dx.data, dw.data);
+      const double* num = sums.of(group);
+      of_blocks.data()[b] = loops.gradient(p, group, first, std::min(first + kGroupBlock, p.points),
+                                           {num, num[p.width]}, dx.data, dw.data);
     }
   });
   if (!dc.data) return;
-  for (int64_t b = 0; b < p.groups * p.blocks; ++b) {
-    dc.as<double>()[b / p.blocks] += parts[static_cast<size_t>(b)];
-  }
+  for_each_group(p, [&](int64_t g) {
+    double sum = of_groups.data()[g];
+    for (int64_t b = 0; b < p.blocks; ++b) sum += of_blocks.data()[g * p.blocks + b];
+    dc.as<double>()[g] = sum;
+  });
 }
 
 }  // namespace st::cpu

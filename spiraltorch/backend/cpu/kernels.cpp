@@ -98,6 +98,8 @@ Kernels make_kernels() {
   k.hyperbolic_cdist_backward.fn = hyperbolic_cdist_backward;
   k.hyperbolic_mlr.fn = hyperbolic_mlr;
   k.hyperbolic_mlr_backward.fn = hyperbolic_mlr_backward;
+  k.hyperbolic_matvec.fn = hyperbolic_matvec;
+  k.hyperbolic_matvec_backward.fn = hyperbolic_matvec_backward;
   k.hyperbolic_midpoint.fn = hyperbolic_midpoint;
   k.hyperbolic_midpoint_backward.fn = hyperbolic_midpoint_backward;
   k.ball_step.fn = ball_step;

@@ -8,7 +8,6 @@
 #include "spiraltorch/nn/init.h"
 #include "spiraltorch/nn/repr.h"
 #include "spiraltorch/ops/creation.h"
-#include "spiraltorch/tensor/operands.h"
 
 namespace st::nn::hyperbolic {
 
@@ -29,13 +28,7 @@ void Mlr::reset_parameters() {
   init::zeros_(bias);
 }
 
-Tensor Mlr::forward(const Tensor& x) {
-  check_operands("Mlr", {{"x", x}});
-  check<ShapeError>(x.dim() >= 1 && x.size(-1) == weight.size(1),
-                    "Mlr: last dimension of x is {}, weight expects {} (x: {}, weight: {})",
-                    x.dim() >= 1 ? x.size(-1) : 0, weight.size(1), x.shape(), weight.shape());
-  return geometry::mlr(x, weight, bias, curvature_);
-}
+Tensor Mlr::forward(const Tensor& x) { return geometry::mlr(x, weight, bias, curvature_); }
 
 void Mlr::visit(Visitor& v) {
   v("weight", weight);

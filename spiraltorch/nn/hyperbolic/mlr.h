@@ -10,10 +10,10 @@ namespace nn {
 namespace hyperbolic {
 
 /// Hyperbolic multinomial logistic regression: geometry::mlr(x, weight, bias, curvature), where the formula
-/// stands.   x: (..., features), points   result: (..., classes). weight (classes, features) carries
-/// Euclidean, for its rows are no points, and starts in U(-1/sqrt(features), 1/sqrt(features)); bias
-/// (classes) starts at 0. Throws ValueError unless both sizes are at least 1 and the curvature is negative
-/// and finite. For a curvature that is learnt call geometry::mlr.
+/// and forward's errors stand. x: (..., features), points; result: (..., classes). weight (classes, features)
+/// carries Euclidean, for its rows are no points, and starts in U(-1/sqrt(features), 1/sqrt(features)); bias
+/// (classes) starts at 0. The constructor throws ValueError unless both sizes are at least 1 and the
+/// curvature is negative and finite. For a curvature that is learnt call geometry::mlr.
 class Mlr final : public Layer {
  public:
   Mlr(std::string name, int64_t features, int64_t classes, double curvature = -1.0);

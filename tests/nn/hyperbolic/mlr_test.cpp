@@ -97,7 +97,7 @@ TEST(Mlr, ItsWeightIsNoSetOfPoints) {
   EXPECT_EQ(message<ShapeError>([] {
               Mlr("h", 2, 3)(zeros({4, 5}));
             }),
-            "Mlr: last dimension of x is 5, weight expects 2 (x: (4, 5), weight: (3, 2))");
+            "mlr: last dimension of x is 5, weight expects 2 (x: (4, 5), weight: (3, 2))");
 }
 
 }  // namespace

@@ -65,9 +65,6 @@ class Adam final : public OptimizerOf<AdamOptions, AdamState> {
   bool fits(size_t i, const std::string& name, const Shape& shape) const override;
 };
 
-/// That step of each leaf, with grad mode off.
-void adam_steps(std::span<LeafStep<AdamOptions, AdamState>> steps);
-
 /// Adam with the decay apart from the gradient: p <- (1 - lr weight_decay) p, then Adam's step of the plain
 /// gradient. Source: Loshchilov and Hutter 2019, torch.optim.AdamW.
 class AdamW final : public OptimizerOf<AdamWOptions, AdamState> {

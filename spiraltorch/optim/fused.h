@@ -8,7 +8,8 @@
 #include <vector>
 
 #include "spiraltorch/backend/kernels.h"
-#include "spiraltorch/tensor/tensor.h"
+#include "spiraltorch/optim/adam.h"
+#include "spiraltorch/optim/sgd.h"
 
 namespace st {
 namespace optim {
@@ -39,6 +40,10 @@ void step_together(std::span<Step> steps, Kernel<std::span<const Slot>> Kernels:
   }
   for (const auto& [device, list] : slots) (kernels(device).*kernel)(list);
 }
+
+/// SGD's and Adam's step of every leaf, with grad mode off.
+void sgd_steps(std::span<LeafStep<SGDOptions, SGDState>> steps);
+void adam_steps(std::span<LeafStep<AdamOptions, AdamState>> steps);
 
 }  // namespace optim
 }  // namespace st

@@ -46,8 +46,5 @@ class SGD final : public OptimizerOf<SGDOptions, SGDState> {
   void update_all(std::span<Step> steps) override;
 };
 
-/// That step of each leaf, with grad mode off.
-void sgd_steps(std::span<LeafStep<SGDOptions, SGDState>> steps);
-
 }  // namespace optim
 }  // namespace st

@@ -15,9 +15,8 @@
 #include "spiraltorch/ops/creation.h"
 #include "spiraltorch/ops/reduce.h"
 #include "spiraltorch/ops/shape.h"
-#include "spiraltorch/optim/adam.h"
+#include "spiraltorch/optim/fused.h"
 #include "spiraltorch/optim/riemannian.h"
-#include "spiraltorch/optim/sgd.h"
 
 namespace st::optim {
 namespace {

@@ -1,6 +1,7 @@
 // How the tables of public functions are run.
 #include "tests/support/wrong_arguments.h"
 
+#include <algorithm>
 #include <cstring>
 #include <fstream>
 #include <limits>
@@ -121,17 +122,31 @@ Tensors copies(const Tensors& tensors) {
   return all;
 }
 
-// The file must hold these lines below its comments, in this order.
+// The file must hold these lines below its comments, in this order. Where it does not, the file that would do
+// is written to the temporary folder: to be looked at, and copied if the change is meant.
 void expect_lines(const std::string& path, const std::vector<std::string>& lines) {
   std::ifstream file(path);
-  std::string line;
-  size_t at = 0;
-  while (std::getline(file, line)) {
-    if (line.starts_with("#")) continue;
-    EXPECT_EQ(line, at < lines.size() ? lines[at] : "") << "in " << path;
-    ++at;
+  std::vector<std::string> listed;
+  std::string fitting;
+  for (std::string line; std::getline(file, line);) {
+    line.starts_with("#") ? void(fitting += line + "\n") : listed.push_back(line);
   }
-  for (; at < lines.size(); ++at) ADD_FAILURE() << path << " lacks the line\n" << lines[at];
+  if (listed == lines) return;
+  std::string differences;
+  const auto add_missing = [&](const char* sign, const auto& from, const auto& in) {
+    for (const std::string& line : from) {
+      if (std::find(in.begin(), in.end(), line) == in.end()) differences += sign + line;
+    }
+  };
+  add_missing("\n- ", listed, lines);
+  add_missing("\n+ ", lines, listed);
+  for (const std::string& line : lines) fitting += line + "\n";
+  std::string name = path.substr(std::strlen(SPIRALTORCH_TESTS_DIR) + 1);
+  std::replace(name.begin(), name.end(), '/', '_');
+  const std::string written = testing::TempDir() + name;
+  std::ofstream(written) << fitting;
+  ADD_FAILURE() << path << " differs (- listed, + what happens now), or has another order:" << differences
+                << "\nif this is meant: cp " << written << " " << path;
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <regex>
+#include <set>
 #include <utility>
 
 #include "spiraltorch/backend/storage.h"
@@ -121,17 +122,16 @@ Tensors copies(const Tensors& tensors) {
   return all;
 }
 
-// The file must hold these lines below its comments, in this order.
+// Below its comments the file must hold these lines, and no others.
 void expect_lines(const std::string& path, const std::vector<std::string>& lines) {
   std::ifstream file(path);
-  std::string line;
-  size_t at = 0;
-  while (std::getline(file, line)) {
-    if (line.starts_with("#")) continue;
-    EXPECT_EQ(line, at < lines.size() ? lines[at] : "") << "in " << path;
-    ++at;
+  std::set<std::string> listed, given(lines.begin(), lines.end());
+  for (std::string line; std::getline(file, line);) {
+    if (!line.starts_with("#")) listed.insert(line);
   }
-  for (; at < lines.size(); ++at) ADD_FAILURE() << path << " lacks the line\n" << lines[at];
+  for (const std::string& line : lines) EXPECT_TRUE(listed.count(line)) << path << " lacks\n" << line;
+  for (const std::string& line : listed)
+    EXPECT_TRUE(given.count(line)) << path << " lists what is not so\n" << line;
 }
 
 }  // namespace

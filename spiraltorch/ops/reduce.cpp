@@ -62,31 +62,50 @@ Tensor mean(const Tensor& x, const Axes& axes, KeepDim keep) {
 
 namespace {
 
-// The product of all other elements of x (1-dim), for each: what division by x could not give beside a zero.
+// For each element the product of the others along `dim`: what division by x could not give beside a zero.
 // Products of 1, 2, 4, ... neighbours on either side.
-Tensor product_of_others(const Tensor& x) {
-  const int64_t n = x.numel();
-  const Tensor one = ones({1}, x.dtype(), x.device());
-  Tensor before = cat({one, narrow(x, 0, 0, n - 1)}), after = cat({narrow(x, 0, 1, n - 1), one});
+Tensor product_of_others(const Tensor& x, int dim) {
+  const int64_t n = x.shape()[dim];
+  Shape edge = x.shape();
+  edge[dim] = 1;
+  const auto part = [dim](const Tensor& t, int64_t start, int64_t length) {
+    return narrow(t, dim, start, length);
+  };
+  const Tensor one = ones(edge, x.dtype(), x.device());
+  Tensor before = cat({one, part(x, 0, n - 1)}, dim), after = cat({part(x, 1, n - 1), one}, dim);
   for (int64_t s = 1; s < n; s *= 2) {
-    before = cat({narrow(before, 0, 0, s), narrow(before, 0, s, n - s) * narrow(before, 0, 0, n - s)});
-    after = cat({narrow(after, 0, 0, n - s) * narrow(after, 0, s, n - s), narrow(after, 0, n - s, s)});
+    before = cat({part(before, 0, s), part(before, s, n - s) * part(before, 0, n - s)}, dim);
+    after = cat({part(after, 0, n - s) * part(after, s, n - s), part(after, n - s, s)}, dim);
   }
   return before * after;
 }
 
-}  // namespace
-
-Tensor prod(const Tensor& input) {
-  const DimSet dims = checked_axes("prod", input, {});
+// Over one dimension or, with -1, over all.
+Tensor product(const Tensor& input, int dim, KeepDim keep) {
   const Tensor x = autocast_float32(input);
-  const Tensor y = reduced(Reduce::prod, x, dims, false, sum_dtype(x.dtype()));
-  return record("prod", y, {x}, Keep{x, y}, [](const Backward& b) -> Grads {
+  const DimSet dims = dim < 0 ? (DimSet{1} << x.dim()) - 1 : DimSet{1} << dim;
+  const Tensor y = reduced(Reduce::prod, x, dims, keep, sum_dtype(x.dtype()));
+  return record("prod", y, {x}, Keep{x, y}, [dims, dim](const Backward& b) -> Grads {
     const Tensor x = b.kept(0), y = b.kept(1), &dy = b.dy();
     if (x.numel() == 0) return {zeros_like(x)};
-    if (!grad_enabled() && !any(x == 0).item<bool>()) return {dy * y / x};
-    return {dy * reshape(product_of_others(reshape(x, {-1})), x.shape())};
+    if (!grad_enabled() && !any(x == 0).item<bool>()) return {spread(dy * y, x.shape(), dims) / x};
+    const Tensor others =
+        dim < 0 ? reshape(product_of_others(reshape(x, {-1}), 0), x.shape()) : product_of_others(x, dim);
+    return {spread(dy, x.shape(), dims) * others};
   });
+}
+
+}  // namespace
+
+Tensor prod(const Tensor& x) {
+  check_operands("prod", {{"x", x}});
+  return product(x, -1, false);
+}
+
+Tensor prod(const Tensor& x, int64_t axis, KeepDim keep) {
+  check_operands("prod", {{"x", x}});
+  const int dim = normalize_dim("prod", axis, x.dim());
+  return product(x, x.dim() == 0 ? -1 : dim, keep);
 }
 
 namespace {
@@ -177,14 +196,21 @@ Tensor argmin(const Tensor& x, std::optional<int64_t> dim, KeepDim keep) {
   return arg_extremum("argmin", Extremum::min, x, dim, keep);
 }
 
+namespace {
+
 // As in PyTorch the answer is bool, but uint8 for uint8.
-Tensor any(const Tensor& x) {
-  const DimSet dims = checked_axes("any", x, {});
-  return reduced(Reduce::any, x, dims, false, x.dtype() == DType::uint8 ? DType::uint8 : DType::bool_);
+Tensor truth(const char* op, Reduce family, const Tensor& x, const Axes& axes, KeepDim keep) {
+  const DimSet dims = checked_axes(op, x, axes);
+  return reduced(family, x, dims, keep, x.dtype() == DType::uint8 ? DType::uint8 : DType::bool_);
 }
-Tensor all(const Tensor& x) {
-  const DimSet dims = checked_axes("all", x, {});
-  return reduced(Reduce::all, x, dims, false, x.dtype() == DType::uint8 ? DType::uint8 : DType::bool_);
+
+}  // namespace
+
+Tensor any(const Tensor& x, const Axes& dims, KeepDim keep) {
+  return truth("any", Reduce::any, x, dims, keep);
+}
+Tensor all(const Tensor& x, const Axes& dims, KeepDim keep) {
+  return truth("all", Reduce::all, x, dims, keep);
 }
 
 Tensor sum_to_size(const Tensor& x, const Shape& shape) {

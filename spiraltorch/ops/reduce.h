@@ -13,8 +13,9 @@ namespace [[gnu::visibility("default")]] st {
 Tensor sum(const Tensor& x, const Axes& dims = {}, KeepDim keep = false);
 /// Arithmetic mean; integers are refused; NaN of nothing. Source: torch.mean.
 Tensor mean(const Tensor& x, const Axes& dims = {}, KeepDim keep = false);
-/// Product of all elements; integers and bool give int64. Source: torch.prod.
+/// Product of all elements, or of those along `dim`; integers and bool give int64. Source: torch.prod.
 Tensor prod(const Tensor& x);
+Tensor prod(const Tensor& x, int64_t dim, KeepDim keep = false);
 
 /// A value and the index of its first occurrence along one dimension.
 struct ValueIndex {
@@ -37,9 +38,10 @@ Tensor amin(const Tensor& x, const Axes& dims = {}, KeepDim keep = false);
 Tensor argmax(const Tensor& x, std::optional<int64_t> dim = {}, KeepDim keep = false);
 Tensor argmin(const Tensor& x, std::optional<int64_t> dim = {}, KeepDim keep = false);
 
-/// Whether any (every) element is not zero.
-Tensor any(const Tensor& x);
-Tensor all(const Tensor& x);
+/// Whether any (every) element is not zero, of all or along one or several dimensions: bool, uint8 for uint8.
+/// Of nothing: false (true). Source: torch.any, torch.all.
+Tensor any(const Tensor& x, const Axes& dims = {}, KeepDim keep = false);
+Tensor all(const Tensor& x, const Axes& dims = {}, KeepDim keep = false);
 
 /// Sums x over the dimensions that broadcasting from `shape` would have stretched. Source:
 /// Tensor.sum_to_size.

@@ -100,6 +100,7 @@ Tensor Tensor::log_softmax(int64_t dim) const { return st::log_softmax(*this, di
 Tensor Tensor::sum(const Axes& dims, KeepDim keep) const { return st::sum(*this, dims, keep); }
 Tensor Tensor::mean(const Axes& dims, KeepDim keep) const { return st::mean(*this, dims, keep); }
 Tensor Tensor::prod() const { return st::prod(*this); }
+Tensor Tensor::prod(int64_t dim, KeepDim keep) const { return st::prod(*this, dim, keep); }
 Tensor Tensor::max() const { return st::max(*this); }
 Tensor Tensor::min() const { return st::min(*this); }
 ValueIndex Tensor::max(int64_t dim, KeepDim keep) const { return st::max(*this, dim, keep); }
@@ -128,8 +129,8 @@ Tensor Tensor::ge(const Tensor& other) const { return st::ge(*this, other); }
 Tensor Tensor::ge(Scalar other) const { return st::ge(*this, other); }
 Tensor Tensor::amax(const Axes& dims, KeepDim keep) const { return st::amax(*this, dims, keep); }
 Tensor Tensor::amin(const Axes& dims, KeepDim keep) const { return st::amin(*this, dims, keep); }
-Tensor Tensor::any() const { return st::any(*this); }
-Tensor Tensor::all() const { return st::all(*this); }
+Tensor Tensor::any(const Axes& dims, KeepDim keep) const { return st::any(*this, dims, keep); }
+Tensor Tensor::all(const Axes& dims, KeepDim keep) const { return st::all(*this, dims, keep); }
 
 const Tensor& Tensor::add_(const Tensor& other, Scalar alpha) const { return st::add_(*this, other, alpha); }
 const Tensor& Tensor::sub_(const Tensor& other, Scalar alpha) const { return st::sub_(*this, other, alpha); }

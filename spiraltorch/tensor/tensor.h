@@ -234,6 +234,7 @@ class Tensor {
   Tensor sum(const Axes& dims = {}, KeepDim keep = false) const;
   Tensor mean(const Axes& dims = {}, KeepDim keep = false) const;
   Tensor prod() const;
+  Tensor prod(int64_t dim, KeepDim keep = false) const;
   Tensor max() const;
   Tensor min() const;
   ValueIndex max(int64_t dim, KeepDim keep = false) const;
@@ -242,8 +243,8 @@ class Tensor {
   Tensor argmin(std::optional<int64_t> dim = {}, KeepDim keep = false) const;
   Tensor amax(const Axes& dims = {}, KeepDim keep = false) const;
   Tensor amin(const Axes& dims = {}, KeepDim keep = false) const;
-  Tensor any() const;
-  Tensor all() const;
+  Tensor any(const Axes& dims = {}, KeepDim keep = false) const;
+  Tensor all(const Axes& dims = {}, KeepDim keep = false) const;
 
   // --- writes ---
   const Tensor& add_(const Tensor& other, Scalar alpha = 1) const;

@@ -93,10 +93,12 @@ TEST(Crash, AKilledSaveLeavesTheOldFileOrTheNewOne) {
 // A file system of 256 KiB for this process alone; who may not mount one becomes root of a user namespace
 // first.
 bool mount_small(const std::string& folder) {
-  const uid_t me = ::geteuid();
+  const std::string user = std::to_string(::geteuid()), group = std::to_string(::getegid());
   if (::unshare(CLONE_NEWNS) != 0) {
     if (::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return false;
-    std::ofstream("/proc/self/uid_map") << "0 " << me << " 1\n";
+    std::ofstream("/proc/self/setgroups") << "deny";  // without which no group may be mapped
+    std::ofstream("/proc/self/uid_map") << "0 " + user + " 1";
+    std::ofstream("/proc/self/gid_map") << "0 " + group + " 1";
   }
   return ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
          ::mount("tmpfs", folder.c_str(), "tmpfs", 0, "size=256k") == 0;

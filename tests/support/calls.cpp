@@ -238,7 +238,11 @@ const std::vector<Op>& ops() {
        [](C c) -> Result { return sum(c.tensor("input"), c.axes("dim"), c.keep()); }},
       {"mean", "input dim keepdim",
        [](C c) -> Result { return mean(c.tensor("input"), c.axes("dim"), c.keep()); }},
-      {"prod", "input", unary(ST_CALL(prod))},
+      {"prod", "input dim keepdim",
+       [](C c) -> Result {
+         if (!c.has("dim")) return prod(c.tensor("input"));
+         return prod(c.tensor("input"), c.integer("dim"), c.keep());
+       }},
       {"max", "input dim keepdim", extremum(ST_CALL(max), ST_CALL(max), ST_CALL(maximum))},
       {"min", "input dim keepdim", extremum(ST_CALL(min), ST_CALL(min), ST_CALL(minimum))},
       {"amax", "input dim keepdim",
@@ -249,8 +253,10 @@ const std::vector<Op>& ops() {
        [](C c) -> Result { return argmax(c.tensor("input"), c.optional_integer("dim"), c.keep()); }},
       {"argmin", "input dim keepdim",
        [](C c) -> Result { return argmin(c.tensor("input"), c.optional_integer("dim"), c.keep()); }},
-      {"any", "input", unary(ST_CALL(any))},
-      {"all", "input", unary(ST_CALL(all))},
+      {"any", "input dim keepdim",
+       [](C c) -> Result { return any(c.tensor("input"), c.axes("dim"), c.keep()); }},
+      {"all", "input dim keepdim",
+       [](C c) -> Result { return all(c.tensor("input"), c.axes("dim"), c.keep()); }},
       {"sum_to_size", "input size",
        [](C c) -> Result { return sum_to_size(c.tensor("input"), c.dims("size")); }},
       // --- shape

@@ -10,12 +10,14 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <vector>
 
 #include "spiraltorch/backend/cpu/matvec.h"
 #include "spiraltorch/backend/cpu/onednn/matmul.h"
 #include "spiraltorch/backend/cpu/reference/gemm.h"
 #include "spiraltorch/core/parallel.h"
 #include "spiraltorch/tensor/tensor.h"
+#include "tests/support/reference.h"
 
 namespace st {
 namespace {
@@ -253,25 +255,55 @@ TEST(PackedWeight, ForeignMemoryIsReadAnew) {
   }
 }
 
+// The products of two matrices that the case table has.
+std::vector<Size> sizes_of_the_case_table() {
+  std::vector<Size> sizes;
+  for (const test::Table& table : test::read_tables()) {
+    if (table.op != "matmul" && table.op != "linear") continue;
+    for (const test::Line& line : table.lines) {
+      for (const test::Case& one : line.cases) {
+        const auto a = one.in[0].at("shape").get<std::vector<int64_t>>(),
+                   b = one.in[1].at("shape").get<std::vector<int64_t>>();
+        if (a.size() != 2 || b.size() != 2) continue;
+        const Size s{a[0], a[1], b[table.op == "linear" ? 0 : 1]};
+        if (s.m * s.k * s.n > 0) sizes.push_back(s);
+      }
+    }
+  }
+  return sizes;
+}
+
 TEST(OneDnn, NeverItsReferenceLoops) {
 #if defined(__x86_64__)
   if (!__builtin_cpu_supports("avx2")) GTEST_SKIP();
   const bool has_bfloat16 = __builtin_cpu_supports("avx512bw");
+  const std::vector<Size> large = {{128, 784, 512}, {16, 512, 10}, {64, 33, 65}, {512, 512, 512}},
+                          small = sizes_of_the_case_table();  // where there may be nothing better: ours are
+  ASSERT_GT(small.size(), 20u);
   for (const DType dtype : {DType::float32, DType::bfloat16}) {
     if (dtype == DType::bfloat16 && !has_bfloat16) continue;  // served by our loops
-    for (const Size& s : {Size{128, 784, 512}, Size{16, 512, 10}, Size{64, 33, 65}, Size{512, 512, 512}}) {
-      const Tensor x = empty({s.m, s.k}, dtype), w = empty({s.n, s.k}, dtype), bias = empty({s.n}, dtype);
-      const Tensor y = empty({s.m, s.n}, dtype);
-      for (const bool packed : {false, true}) {
-        const std::string name =
-            cpu::onednn::linear_implementation(x.in(), w.in(), bias.in(), y.out(), packed);
-        EXPECT_FALSE(name.empty() || name.starts_with("ref")) << name << " " << dtype_name(dtype);
-      }
-      for (const Layout left : {Layout::rows, Layout::columns}) {
-        for (const Layout right : {Layout::rows, Layout::columns}) {
-          const Tensor a = matrix(s.m, s.k, dtype, left, 1), b = matrix(s.k, s.n, dtype, right, 1);
-          const std::string name = cpu::onednn::matmul_implementation(a.in(), b.in(), y.out());
-          EXPECT_FALSE(name.empty() || name.starts_with("ref")) << name << " " << dtype_name(dtype);
+    for (const std::vector<Size>* sizes : {&large, &small}) {
+      for (const Size& s : *sizes) {
+        const auto check = [&](const std::string& name, bool serves) {
+          SCOPED_TRACE(format_text("{} x {} x {} in {}: {}",
+                                   {to_text(s.m), to_text(s.k), to_text(s.n), to_text(dtype), name}));
+          if (sizes == &large) {
+            EXPECT_TRUE(serves);
+          }
+          EXPECT_FALSE(serves && (name.empty() || name.starts_with("ref")));
+        };
+        const Tensor x = empty({s.m, s.k}, dtype), w = empty({s.n, s.k}, dtype), bias = empty({s.n}, dtype);
+        const Tensor y = empty({s.m, s.n}, dtype);
+        for (const bool packed : {false, true}) {
+          check(cpu::onednn::linear_implementation(x.in(), w.in(), bias.in(), y.out(), packed),
+                cpu::onednn::linear(x.in(), w.in(), bias.in(), y.out()));
+        }
+        for (const Layout left : {Layout::rows, Layout::columns}) {
+          for (const Layout right : {Layout::rows, Layout::columns}) {
+            const Tensor a = matrix(s.m, s.k, dtype, left, 1), b = matrix(s.k, s.n, dtype, right, 1);
+            check(cpu::onednn::matmul_implementation(a.in(), b.in(), y.out()),
+                  cpu::onednn::matmul(a.in(), b.in(), y.out()));
+          }
         }
       }
     }

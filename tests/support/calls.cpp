@@ -49,6 +49,11 @@ Scalar scalar_of(const Json& value) {
   return real_of(value);
 }
 
+// What PyTorch's argument dtype asks for: the input is cast before anything is computed.
+Tensor cast(const Call& c) {
+  return c.has("dtype") ? to(c.tensor("input"), c.dtype("dtype")) : c.tensor("input");
+}
+
 Reduction reduction(const Call& c) {
   const std::string name = c.text("reduction", "mean");
   if (name == "none") return Reduction::none;
@@ -234,11 +239,13 @@ const std::vector<Op>& ops() {
       {"contiguous", "input", unary(ST_CALL(contiguous))},
       {"to", "input dtype", [](C c) -> Result { return to(c.tensor("input"), c.dtype("dtype")); }},
       // --- reductions
-      {"sum", "input dim keepdim",
-       [](C c) -> Result { return sum(c.tensor("input"), c.axes("dim"), c.keep()); }},
-      {"mean", "input dim keepdim",
-       [](C c) -> Result { return mean(c.tensor("input"), c.axes("dim"), c.keep()); }},
-      {"prod", "input", unary(ST_CALL(prod))},
+      {"sum", "input dim keepdim dtype", [](C c) -> Result { return sum(cast(c), c.axes("dim"), c.keep()); }},
+      {"mean", "input dim keepdim dtype", [](C c) -> Result { return mean(cast(c), c.axes("dim"), c.keep()); }},
+      {"prod", "input dim keepdim dtype",
+       [](C c) -> Result {
+         if (c.has("dim")) throw NotExpressible("argument dim");
+         return prod(cast(c));
+       }},
       {"max", "input dim keepdim", extremum(ST_CALL(max), ST_CALL(max), ST_CALL(maximum))},
       {"min", "input dim keepdim", extremum(ST_CALL(min), ST_CALL(min), ST_CALL(minimum))},
       {"amax", "input dim keepdim",
@@ -366,9 +373,8 @@ const std::vector<Op>& ops() {
          const std::vector<int64_t> size = c.integers("size");
          return vision::resize_bilinear(c.tensor("input"), size.front(), size.back());
        }},
-      {"softmax", "input dim", [](C c) -> Result { return softmax(c.tensor("input"), c.integer("dim")); }},
-      {"log_softmax", "input dim",
-       [](C c) -> Result { return log_softmax(c.tensor("input"), c.integer("dim")); }},
+      {"softmax", "input dim dtype", [](C c) -> Result { return softmax(cast(c), c.integer("dim")); }},
+      {"log_softmax", "input dim dtype", [](C c) -> Result { return log_softmax(cast(c), c.integer("dim")); }},
       {"cross_entropy", "input target weight ignore_index reduction label_smoothing",
        [](C c) -> Result {
          return cross_entropy(c.tensor("input"), c.tensor("target"),
@@ -444,14 +450,6 @@ const std::vector<Op>& ops() {
        }},
       {"expand_as", "input other",
        [](C c) -> Result { return c.tensor("input").expand_as(c.tensor("other")); }},
-      {"interpolate", "input size scale_factor mode align_corners",
-       [](C c) -> Result {
-         if (c.text("mode", "nearest") != "bilinear" || c.flag("align_corners", false))
-           throw NotExpressible("other than bilinear between pixel centres");
-         if (c.has("scale_factor")) throw NotExpressible("argument scale_factor");
-         const Pair size = pair(c, "size");
-         return vision::resize_bilinear(c.tensor("input"), size.h(), size.w());
-       }},
       // --- answers that are no tensors in C++
       {"equal", "input other", [](C c) -> Result { return tensor(equal(c.tensor("input"), c.tensor("other"))); }},
       {"allclose", "input other rtol atol equal_nan",
@@ -675,6 +673,12 @@ const Op& find_op(const std::string& name) {
     if (op.name == name) return op;
   }
   throw NotExpressible("no op named " + name);
+}
+
+std::vector<std::string> op_names() {
+  std::vector<std::string> names;
+  for (const Op& op : ops()) names.emplace_back(op.name);
+  return names;
 }
 
 std::vector<Tensor> call(const std::string& op, const Json& positional, const Json& named,

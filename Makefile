@@ -11,6 +11,7 @@ help:
 	@echo 'make bench  compare with PyTorch, case by case; the figures go to $(BENCH)'
 	@echo 'make sanitize   the tests under AddressSanitizer and UndefinedBehaviorSanitizer, then under ThreadSanitizer'
 	@echo 'make clang      build and run all tests with clang 14'
+	@echo 'make onednn3    the tests that reach oneDNN, with oneDNN 3.2 from PyPI (scripts/onednn3)'
 	@echo 'make fuzz       30 seconds of every fuzz target (scripts/fuzz NAME -runs=1000000 for more)'
 	@echo 'make tidy       clang-tidy over the library and the tool'
 	@echo 'make check  format, include order, file sizes (scripts/check full)'
@@ -66,4 +67,9 @@ fuzz: clang-tools
 tidy: clang-tools
 	@scripts/tidy
 
-.PHONY: help build demo test bench check parity sanitize clang-tools clang fuzz tidy
+onednn3:
+	@scripts/install-deps
+	@scripts/install-deps python3-pip
+	@JOBS=$(JOBS) scripts/onednn3
+
+.PHONY: help build demo test bench check parity sanitize clang-tools clang fuzz tidy onednn3

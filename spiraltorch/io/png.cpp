@@ -65,6 +65,11 @@ Tensor load_png(const std::string& path, const LoadPngOptions& options) {
   Image png;
   check<IoError>(png_image_begin_read_from_memory(&png, file->bytes().data(), file->bytes().size()) != 0,
                  "load_png: {}: {}", path, png.message);
+  // Deflate makes 1032 bytes of one at most, and a pixel takes a bit at least.
+  const uint64_t bytes = file->bytes().size();
+  check<IoError>(uint64_t{png.width} * png.height <= bytes * 1032 * 8,
+                 "load_png: {}: {} x {} pixels are not to be had from {} bytes", path, png.width, png.height,
+                 bytes);
   const bool colour = (png.format & PNG_FORMAT_FLAG_COLOR) != 0;
   const bool alpha = (png.format & PNG_FORMAT_FLAG_ALPHA) != 0;
   const int64_t channels = wanted != 0 ? wanted : alpha ? 4 : colour ? 3 : 1;

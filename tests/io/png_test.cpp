@@ -64,5 +64,13 @@ TEST(Png, WhatIsRefused) {
   }
 }
 
+TEST(Png, NoMemoryIsTakenForWhatTheFileCannotHold) {
+  const std::string corpus = std::string(SPIRALTORCH_TESTS_DIR) + "/fuzz/corpus/png/";
+  EXPECT_EQ(error_of<IoError>([&] { io::load_png(corpus + "huge"); }),
+            "load_png: " + corpus + "huge: 1000000 x 1000000 pixels are not to be had from 65 bytes");
+  EXPECT_EQ(error_of<IoError>([&] { io::load_png(corpus + "large"); }),
+            "load_png: " + corpus + "large: 30000 x 30000 pixels are not to be had from 65 bytes");
+}
+
 }  // namespace
 }  // namespace st

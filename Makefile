@@ -10,7 +10,9 @@ help:
 	@echo 'make test   build and run all tests'
 	@echo 'make bench  compare with PyTorch, case by case; the figures go to $(BENCH)'
 	@echo 'make sanitize   the tests under AddressSanitizer and UndefinedBehaviorSanitizer, then under ThreadSanitizer'
-	@echo 'make fuzz       30 seconds of every fuzz target, (scripts/fuzz NAME -runs=1000000 for more)'
+	@echo 'make clang      build and run all tests with clang 14'
+	@echo 'make onednn3    the tests that reach oneDNN, with oneDNN 3.2 from PyPI (scripts/onednn3)'
+	@echo 'make fuzz       30 seconds of every fuzz target (scripts/fuzz NAME -runs=1000000 for more)'
 	@echo 'make tidy       clang-tidy over the library and the tool'
 	@echo 'make check  format, include order, file sizes (scripts/check full)'
 	@echo 'make parity runs PyTorch'"'"'s own cases against the library (ARGS="--op add --verbose"); see tests/parity/README.md'
@@ -47,18 +49,27 @@ parity:
 	@JOBS=$(JOBS) scripts/parity $(ARGS)
 
 # What takes long and is not part of `make test`: each builds a preset of its own.
+tested = cmake --preset $(1) --log-level=WARNING && cmake --build --preset $(1) --parallel $(JOBS) && \
+         ctest --preset $(1) --parallel $(JOBS)
+
 sanitize:
 	@scripts/install-deps
-	@for preset in asan tsan; do \
-	  cmake --preset $$preset --log-level=WARNING && cmake --build --preset $$preset --parallel $(JOBS) && \
-	  ctest --preset $$preset --parallel $(JOBS) || exit 1; \
-	done
+	@$(call tested,asan)
+	@$(call tested,tsan)
 
-clang:
+clang-tools:
+	@scripts/install-deps
 	@scripts/install-deps clang-14 clang-tidy-14 libclang-rt-14-dev
-fuzz: clang
+clang: clang-tools
+	@$(call tested,clang)
+fuzz: clang-tools
 	@scripts/fuzz all
-tidy: clang
+tidy: clang-tools
 	@scripts/tidy
 
-.PHONY: help build demo test bench check parity sanitize clang fuzz tidy
+onednn3:
+	@scripts/install-deps
+	@scripts/install-deps python3-pip
+	@JOBS=$(JOBS) scripts/onednn3
+
+.PHONY: help build demo test bench check parity sanitize clang-tools clang fuzz tidy onednn3

@@ -11,6 +11,13 @@
 #include "spiraltorch/core/check.h"
 #include "spiraltorch/io/system_error.h"
 
+#if __has_include(<sanitizer/asan_interface.h>)
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(address, size) (static_cast<void>(address), static_cast<void>(size))
+#define ASAN_UNPOISON_MEMORY_REGION(address, size) (static_cast<void>(address), static_cast<void>(size))
+#endif
+
 namespace st {
 namespace io {
 namespace {
@@ -21,6 +28,12 @@ struct Descriptor {
     if (value >= 0) ::close(value);
   }
 };
+
+// The last page goes on behind the end of the file: AddressSanitizer is told that nothing may be read there.
+std::span<std::byte> behind(std::span<std::byte> bytes) {
+  const size_t page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+  return {bytes.data() + bytes.size(), (page - bytes.size() % page) % page};
+}
 
 }  // namespace
 
@@ -39,7 +52,10 @@ std::shared_ptr<MappedFile> MappedFile::open(const char* op, const std::string& 
     if (data == MAP_FAILED) fail_with_errno(op, "cannot map", path);
   }
   try {
-    return std::shared_ptr<MappedFile>(new MappedFile({static_cast<std::byte*>(data), size}));
+    const std::span bytes(static_cast<std::byte*>(data), size);
+    std::shared_ptr<MappedFile> file(new MappedFile(bytes));
+    ASAN_POISON_MEMORY_REGION(behind(bytes).data(), behind(bytes).size());
+    return file;
   } catch (...) {
     if (size > 0) ::munmap(data, size);
     throw;
@@ -47,7 +63,9 @@ std::shared_ptr<MappedFile> MappedFile::open(const char* op, const std::string& 
 }
 
 MappedFile::~MappedFile() {
-  if (!bytes_.empty()) ::munmap(bytes_.data(), bytes_.size());
+  if (bytes_.empty()) return;
+  ASAN_UNPOISON_MEMORY_REGION(behind(bytes_).data(), behind(bytes_).size());
+  ::munmap(bytes_.data(), bytes_.size());
 }
 
 }  // namespace io

@@ -65,16 +65,16 @@ Tensor load_png(const std::string& path, const LoadPngOptions& options) {
   Image png;
   check<IoError>(png_image_begin_read_from_memory(&png, file->bytes().data(), file->bytes().size()) != 0,
                  "load_png: {}: {}", path, png.message);
+  // Deflate makes 1032 bytes of one at most, and a pixel takes a bit at least.
+  const uint64_t bytes = file->bytes().size();
+  check<IoError>(uint64_t{png.width} * png.height <= bytes * 1032 * 8,
+                 "load_png: {}: {} x {} pixels are not to be had from {} bytes", path, png.width, png.height,
+                 bytes);
   const bool colour = (png.format & PNG_FORMAT_FLAG_COLOR) != 0;
   const bool alpha = (png.format & PNG_FORMAT_FLAG_ALPHA) != 0;
   const int64_t channels = wanted != 0 ? wanted : alpha ? 4 : colour ? 3 : 1;
   png.format = format_of(channels);
-  Tensor pixels;
-  try {
-    pixels = empty({png.height, png.width, channels}, DType::uint8);
-  } catch (const Error&) {  // a few bytes may claim any size
-    fail<IoError>("load_png: {}: there is no memory for its {} x {} pixels", path, png.height, png.width);
-  }
+  const Tensor pixels = empty({png.height, png.width, channels}, DType::uint8);
   // A transparent pixel shows black where the result has no transparency.
   const png_color black{0, 0, 0};
   check<IoError>(png_image_finish_read(&png, &black, pixels.mutable_data<uint8_t>().data(), 0, nullptr) != 0,

@@ -8,9 +8,31 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <cstring>
+#include <span>
 #include <string>
 
+#include "spiraltorch/tensor/tensor.h"
+
 namespace st::test {
+
+/// The memory of a contiguous tensor.
+inline std::span<const uint8_t> bytes_of(const Tensor& x) {
+  return {static_cast<const uint8_t*>(x.in().data), static_cast<size_t>(x.numel()) * item_size(x.dtype())};
+}
+
+/// Reads every byte of a contiguous tensor: AddressSanitizer sees those that are not the reader's to give.
+inline void read_all(const Tensor& x) {
+  [[maybe_unused]] static volatile uint8_t result;
+  uint8_t mixed = 0;
+  for (const uint8_t byte : bytes_of(x)) mixed ^= byte;
+  result = mixed;
+}
+
+inline bool same_bits(const Tensor& a, const Tensor& b) {
+  return a.shape() == b.shape() && a.dtype() == b.dtype() &&
+         (a.numel() == 0 || std::memcmp(a.in().data, b.in().data, bytes_of(a).size()) == 0);
+}
 
 /// A file in memory that holds the bytes of one run: its path serves readers that take paths.
 class InputFile {

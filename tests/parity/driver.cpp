@@ -3,6 +3,7 @@
 //     parity_driver FOLDER...     each with requests.json and requests.safetensors, written by
 //     tests/parity/wire.py;
 //                                 leaves answers.json and answers.safetensors beside them
+//     parity_driver --names       prints the names in the tables of ops and layers as JSON
 //
 // A request names an op, a layer or an optimiser with its arguments; its tensors are views of memory in the
 // safetensors file, with PyTorch's strides. An answer is labelled tensors, a refusal (an st::Error), or the
@@ -102,6 +103,10 @@ void answer_folder(const std::string& folder) {
 
 int main(int argc, char** argv) {
   try {
+    if (argc == 2 && std::string(argv[1]) == "--names") {
+      std::cout << st::test::Json{{"ops", st::test::op_names()}, {"layers", st::test::layer_names()}} << "\n";
+      return 0;
+    }
     for (int i = 1; i < argc; ++i) st::test::answer_folder(argv[i]);
   } catch (const std::exception& e) {
     std::cerr << "parity_driver: " << e.what() << "\n";

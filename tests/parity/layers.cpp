@@ -50,7 +50,7 @@ void check_indices(const Call& c) {
   if (c.flag("return_indices", false)) throw NotExpressible("argument return_indices of a layer");
 }
 
-const LayerType& find_layer(const std::string& name) {
+const std::vector<LayerType>& layers() {
   using C = const Call&;
   static const std::vector<LayerType> table = {
       {"Linear", "in_features out_features bias",
@@ -168,7 +168,11 @@ const LayerType& find_layer(const std::string& name) {
       {"Tanh", "", plain<nn::Tanh>},
       {"Sigmoid", "", plain<nn::Sigmoid>},
   };
-  for (const LayerType& type : table) {
+  return table;
+}
+
+const LayerType& find_layer(const std::string& name) {
+  for (const LayerType& type : layers()) {
     if (type.name == name) return type;
   }
   throw NotExpressible("no layer named " + name);
@@ -184,6 +188,12 @@ std::vector<Tensor> outputs_of(nn::Layer& layer, const std::vector<Tensor>& inpu
 }
 
 }  // namespace
+
+std::vector<std::string> layer_names() {
+  std::vector<std::string> names;
+  for (const LayerType& type : layers()) names.emplace_back(type.name);
+  return names;
+}
 
 Answer run_layer(const Json& request, const std::vector<Tensor>& tensors) {
   const std::string name = request.at("name");

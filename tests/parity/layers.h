@@ -10,4 +10,7 @@ namespace st::test {
 /// parameters; state.NAME afterwards.
 Answer run_layer(const Json& request, const std::vector<Tensor>& tensors);
 
+/// The names in the table.
+std::vector<std::string> layer_names();
+
 }  // namespace st::test

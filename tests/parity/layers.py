@@ -5,7 +5,7 @@ import inspect
 import torch
 from torch.testing._internal.common_modules import FunctionInput, ModuleInput, module_db
 
-from case import Case, describe_call
+from case import Case, describe_call, seed_all
 from ops import mapped, op_case, outputs_of
 from wire import NotExpressible, Request, copy_of, name_of
 
@@ -54,6 +54,10 @@ def flat(values):
     return [x for v in values for x in (flat(v) if isinstance(v, (tuple, list)) else [v])]
 
 
+def floating_buffers(module):
+    return {k: x for k, x in module.named_buffers() if x.is_floating_point()}
+
+
 def layer_case(name, cls, given, forward, dtype, training):
     inputs = mapped([*forward.args, *forward.kwargs.values()], copy_of)
     case = Case(name, describe_call(name, given.args, given.kwargs) + describe_call("", inputs, {})
@@ -62,6 +66,8 @@ def layer_case(name, cls, given, forward, dtype, training):
     with torch.no_grad():
         for p in module.parameters():
             p.copy_(torch.randn_like(p))
+        for name_of_buffer, x in floating_buffers(module).items():
+            x.copy_(torch.rand_like(x) + 0.5 if "var" in name_of_buffer else torch.randn_like(x))
     try:
         request = Request("layer", RECURRENT.get(name, name), dtype=name_of(dtype), training=training).arguments([], bound(cls, given))
         request.fields["state"] = {k: request.tensor(v) for k, v in module.state_dict().items()}
@@ -71,12 +77,20 @@ def layer_case(name, cls, given, forward, dtype, training):
     except NotExpressible as e:
         case.inexpressible = str(e)
         return case
-    double = copy.deepcopy(module).double()
+    start = copy.deepcopy(module)
     case.expected, case.active, cotangents = run_torch(module, inputs, None)
     request.fields["cotangents"] = [request.tensor(c) for c in cotangents]
     case.request = request
-    case.truth = lambda: run_torch(
-        double, mapped(inputs, lambda x: x.detach().double().requires_grad_(x.requires_grad)), cotangents)[0]
+
+    def truth(f):
+        double = copy.deepcopy(start).double()
+        with torch.no_grad():
+            for x in [*double.parameters(), *floating_buffers(double).values()]:
+                x.copy_(f(x))
+        inputs64 = mapped(inputs, lambda x: f(x.detach().double()).requires_grad_(x.requires_grad) if x.is_floating_point() else x)
+        return run_torch(double, inputs64, [f(c) for c in cotangents])[0]
+
+    case.truth = truth
     return case
 
 
@@ -110,7 +124,7 @@ def error_cases(name, seed):
     info = next((m for m in module_db if m.module_cls.__name__ == name), None)
     if info is None or info.module_error_inputs_func is None:
         return
-    torch.manual_seed(seed)
+    seed_all(seed)
     for error in info.module_error_inputs_func(info, device="cpu", dtype=torch.float32, requires_grad=False, training=True):
         given, forward = error.module_error_input.constructor_input, error.module_error_input.forward_input
         inputs = [*forward.args, *forward.kwargs.values()] if forward else []
@@ -144,7 +158,7 @@ def rows():
 def cases(name, dtype, seed):
     cls = getattr(torch.nn, name)
     for training in (True, False) if name not in LOSSES else (True,):
-        torch.manual_seed(seed)
+        seed_all(seed)
         for sample in list(inputs_of(name, dtype, training)):
             given, forward = sample.constructor_input, sample.forward_input
             if name in LOSSES:

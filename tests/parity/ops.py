@@ -4,7 +4,7 @@ import functools
 import torch
 from torch.testing._internal.common_methods_invocations import op_db
 
-from case import Case, describe_call
+from case import Case, describe_call, seed_all
 from wire import NotExpressible, Request, copy_of
 
 SEED = 42  # of random functions; op_db seeds them so itself
@@ -186,15 +186,15 @@ def op_case(line, function, ours, args, kwargs, arrange=None, shown=None):
         return case  # a writing form cannot take what the sample broadcasts: neither may we
     request.fields["cotangents"] = [request.tensor(c) for c in cotangents]
 
-    def truth():
+    def truth(f):
         before = {id(x): m.as_strided(x.shape, x.stride()) for x, m in zip(request.tensors, request.memory)}
         inputs64 = {}
         for x in inputs:
             y = before[id(x)].clone()
-            inputs64[id(x)] = (y.double() if x.dtype == torch.float32 else y).requires_grad_(x.requires_grad)
+            inputs64[id(x)] = (f(y.double()) if x.dtype == torch.float32 else y).requires_grad_(x.requires_grad)
         swap = functools.partial(mapped, f=lambda x: inputs64.get(id(x), x))
         values, _, _ = run_torch(function, swap(args), {k: swap(v) for k, v in kwargs.items()},
-                                 [inputs64[id(x)] for x in inputs], cotangents)
+                                 [inputs64[id(x)] for x in inputs], [f(c) for c in cotangents])
         return values
 
     case.truth = truth
@@ -205,7 +205,7 @@ def sample_cases(row, dtype, seed, more=False):
     line, info, function, ours, arrange = row
     if dtype not in info.dtypes:
         return
-    torch.manual_seed(seed)
+    seed_all(seed)
     draw = info.reference_inputs if more else info.sample_inputs
     follows = info.supports_autograd and dtype.is_floating_point and not is_writing(line)
     try:
@@ -221,7 +221,7 @@ def error_cases(row, seed):
     line, info, function, ours, arrange = row
     if info.error_inputs_func is None:
         return
-    torch.manual_seed(seed)
+    seed_all(seed)
     for error in info.error_inputs("cpu", set_seed=False):
         sample = error.sample_input
         args = [sample.input, *sample.args]

@@ -5,7 +5,7 @@ import types
 import torch
 from torch.testing._internal.common_optimizers import optim_db
 
-from case import Case, describe
+from case import Case, describe, seed_all
 from wire import NotExpressible, Request
 
 STEPS = 6
@@ -103,11 +103,11 @@ def trajectory_case(name, sample, dtype, schedules=()):
     start = {id(p): p.detach().clone() for p in flat}
     case.expected = run_torch(cls, sample.params or leaves, sample.kwargs, leaves, steps, schedules)
 
-    def truth():
-        doubles = [start[id(p)].double().requires_grad_() for p in leaves]
+    def truth(f):
+        doubles = [f(start[id(p)].double()).requires_grad_() for p in leaves]
         if sample.params is not None:
             return {}
-        return run_torch(cls, doubles, sample.kwargs, doubles, [[None if g is None else g.double() for g in s] for s in steps],
+        return run_torch(cls, doubles, sample.kwargs, doubles, [[None if g is None else f(g.double()) for g in s] for s in steps],
                          schedules)
 
     case.truth = truth
@@ -116,7 +116,7 @@ def trajectory_case(name, sample, dtype, schedules=()):
 
 def cases(name, dtype, seed):
     info = info_of(name)
-    torch.manual_seed(seed)
+    seed_all(seed)
     samples = info.optim_inputs_func(device="cpu", dtype=dtype)
     for sample in samples:
         yield trajectory_case(name, sample, dtype)
@@ -126,7 +126,7 @@ def cases(name, dtype, seed):
 
 def error_cases(name, seed):
     info = info_of(name)
-    torch.manual_seed(seed)
+    seed_all(seed)
     for error in info.optim_error_inputs_func(device="cpu", dtype=torch.float32):
         sample = error.optimizer_error_input
         leaves = [torch.randn(shape, requires_grad=True) for shape in SHAPES]

@@ -10,7 +10,9 @@ import warnings
 import torch
 
 import differences
+import expected
 import layers
+import omissions
 import ops
 import optimizers
 from case import judge
@@ -18,7 +20,18 @@ from wire import Driver
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64, "int64": torch.int64, "int32": torch.int32,
           "uint8": torch.uint8, "bool": torch.bool}
-HEAD = f"{'':28}{'passed':>7}{'failed':>7}{'meant':>7}{'not in C++':>11}   {'errors refused':15}"
+SAMPLES = {"passed": 7, "failed": 7, "meant": 6, "not expressible": 11}  # columns and their widths
+ERRORS = {"refused": 8, "failed": 7, "meant": 6, "not expressible": 11}
+
+
+def columns(samples, errors):
+    """The samples' columns and the error inputs', from functions that give a text for a name."""
+    return " |".join("".join(f"{text(name):>{width}}" for name, width in part.items())
+                     for text, part in ((samples, SAMPLES), (errors, ERRORS)))
+
+
+def title(name):
+    return "not in C++" if name == "not expressible" else name
 
 
 class Line:
@@ -26,11 +39,13 @@ class Line:
 
     def __init__(self, name):
         self.name, self.samples, self.errors = name, collections.Counter(), collections.Counter()
-        self.reasons, self.failures, self.seconds = collections.Counter(), [], 0
+        self.reasons, self.failures = collections.Counter(), []
 
     def count(self, case, outcome, text, is_error):
         if outcome == "failed" and differences.is_meant(case.op, case.text, text):
             outcome = "meant"
+        if outcome == "refused" and not is_error:
+            outcome = "passed"  # a sample that PyTorch refuses, too
         if outcome == "failed":
             self.failures.append(f"{case.text}\n      {text}")
         if outcome == "not expressible":
@@ -38,14 +53,9 @@ class Line:
         (self.errors if is_error else self.samples)[outcome] += 1
 
     def __str__(self):
-        s, e = self.samples, self.errors
-        errors = ""
-        if asked := e["refused"] + e["failed"] + e["meant"]:
-            errors = f"{e['refused']} of {asked}"
-            errors += f" (meant: {e['meant']})" if e["meant"] else ""
+        counted = columns(lambda name: self.samples[name], lambda name: self.errors[name] if self.errors else "")
         reasons = ", ".join(f"{n} {reason}" for reason, n in self.reasons.most_common())
-        return (f"{self.name:28}{s['passed']:7}{s['failed'] + e['failed']:7}{s['meant'] + e['meant']:7}"
-                f"{s['not expressible'] + e['not expressible']:11}   {errors:15}{reasons}").rstrip()
+        return f"{self.name:28}{counted}   {reasons}".rstrip()
 
 
 def judge_all(line, driver, cases, errors):
@@ -99,19 +109,24 @@ def main():
     parser.add_argument("--op", action="append", help="only this line of the report; may be repeated")
     parser.add_argument("--dtype", action="append", choices=DTYPES, help="default: float32 and float64")
     parser.add_argument("--more", action="store_true", help="PyTorch's larger set, reference_inputs, for the functions")
+    parser.add_argument("--record", action="store_true", help="writes what passes to expected.txt")
     parser.add_argument("--verbose", action="store_true", help="shows every failure with its arguments")
     options = parser.parse_args()
+    usual, complete = not options.dtype and not options.more, not options.op
+    if options.record and not usual:
+        parser.error("expected.txt is of the usual samples and dtypes: --record goes with neither --dtype nor --more")
     differences.check()
     warnings.filterwarnings("ignore")
     torch.set_num_threads(1)
     dtypes = [DTYPES[name] for name in options.dtype or ("float32", "float64")]
     driver, start = Driver(options.driver.resolve()), time.monotonic()
-    total, errors, ran = collections.Counter(), collections.Counter(), 0
+    omissions.check(driver.names())
+    total, errors, lines = collections.Counter(), collections.Counter(), []
     for heading, rows in work(options):
-        samples_before, errors_before, ran_before = total.copy(), errors.copy(), ran
+        samples_before, errors_before, ran_before = total.copy(), errors.copy(), len(lines)
         rows = [row for row in rows if not options.op or row[0] in options.op]
         if rows:
-            print(f"{heading:28}{HEAD[28:]}")
+            print(f"{heading + ': samples | errors':28}{columns(title, title)}")
         for i, (name, samples, error_inputs) in enumerate(rows):
             progress(f"{heading} {i + 1}/{len(rows)}: {name}")
             line = Line(name)
@@ -120,17 +135,23 @@ def main():
             report(line, options)
             total.update(line.samples)
             errors.update(line.errors)
-            ran += 1
+            lines.append(line)
         if rows:
-            print(f"{summary(heading, ran - ran_before, total - samples_before, errors - errors_before)}\n")
-    if not ran:
+            print(f"{summary(heading, len(lines) - ran_before, total - samples_before, errors - errors_before)}\n")
+    if not lines:
         sys.exit(f"no line of the report is called {' or '.join(options.op)}")
-    if not options.op and not options.dtype:
-        for unused in differences.unused():
-            print(f"no longer seen, take it out of tests/parity/differences.py: {unused}")
-    print(f"{summary('parity', ran, total, errors)}; seed {options.seed}, PyTorch {torch.__version__}, "
+    problems = []
+    if options.record:
+        expected.record(lines, complete)
+    elif usual:
+        problems += [f"{text} (tests/parity/expected.txt; --record writes it down)" for text in expected.problems(lines, complete)]
+    if usual and complete:
+        problems += [f"{text} is no longer seen: take it out of tests/parity/differences.py" for text in differences.unused()]
+    for text in problems:
+        print(text)
+    print(f"{summary('parity', len(lines), total, errors)}; seed {options.seed}, PyTorch {torch.__version__}, "
           f"{time.monotonic() - start:.0f} s")
-    return 1 if total["failed"] + errors["failed"] else 0
+    return 1 if total["failed"] + errors["failed"] or problems else 0
 
 
 if __name__ == "__main__":

@@ -82,20 +82,36 @@ class Request:
         return self
 
 
+# A request takes milliseconds; the largest batch of a debug build under load takes seconds.
+BATCH_SECONDS, REQUEST_SECONDS = 300, 20
+
+
 class Driver:
-    """The C++ program. It runs once a batch; when it dies, once a request of that batch, to find the one."""
+    """The C++ program. It runs once a batch; when it dies or hangs, once a request of that batch, to find the one."""
 
     def __init__(self, path):
         self.path = pathlib.Path(path)
 
-    def answer(self, requests):
-        answers = self._batch(requests)
-        if answers is None:
-            answers = [(self._batch([r]) or [{"outcome": "broken", "text": "the driver died"}])[0] for r in requests]
-        return answers
+    def names(self):
+        """{"ops": [...], "layers": [...]}: what the tables in C++ have."""
+        return json.loads(subprocess.run([self.path, "--names"], capture_output=True, check=True).stdout)
 
-    def _batch(self, requests):
-        """[{outcome, text or values and active}], None if the program dies."""
+    def answer(self, requests):
+        try:
+            return self._batch(requests, BATCH_SECONDS)
+        except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
+            return [self._alone(r) for r in requests]
+
+    def _alone(self, request):
+        try:
+            return self._batch([request], REQUEST_SECONDS)[0]
+        except subprocess.CalledProcessError:
+            return {"outcome": "broken", "text": "the driver died"}
+        except subprocess.TimeoutExpired:
+            return {"outcome": "broken", "text": f"no answer in {REQUEST_SECONDS} s"}
+
+    def _batch(self, requests, seconds):
+        """[{outcome, text or values and active}]"""
         with tempfile.TemporaryDirectory(prefix="spiraltorch-parity-") as folder:
             folder = pathlib.Path(folder)
             memory, written = {}, []
@@ -107,8 +123,7 @@ class Driver:
                 written.append({**request.fields, "tensors": specs})
             save_file(memory, folder / "requests.safetensors")
             (folder / "requests.json").write_text(json.dumps(written))
-            if subprocess.run([self.path, folder], stdout=subprocess.DEVNULL).returncode != 0:
-                return None
+            subprocess.run([self.path, folder], stdout=subprocess.DEVNULL, check=True, timeout=seconds)
             values = load_file(folder / "answers.safetensors")
             answers = json.loads((folder / "answers.json").read_text())
             for number, answer in enumerate(answers):

@@ -49,6 +49,11 @@ Scalar scalar_of(const Json& value) {
   return real_of(value);
 }
 
+// What PyTorch's argument dtype asks for: the input is cast before anything is computed.
+Tensor cast(const Call& c) {
+  return c.has("dtype") ? to(c.tensor("input"), c.dtype("dtype")) : c.tensor("input");
+}
+
 Reduction reduction(const Call& c) {
   const std::string name = c.text("reduction", "mean");
   if (name == "none") return Reduction::none;
@@ -234,14 +239,12 @@ const std::vector<Op>& ops() {
       {"contiguous", "input", unary(ST_CALL(contiguous))},
       {"to", "input dtype", [](C c) -> Result { return to(c.tensor("input"), c.dtype("dtype")); }},
       // --- reductions
-      {"sum", "input dim keepdim",
-       [](C c) -> Result { return sum(c.tensor("input"), c.axes("dim"), c.keep()); }},
-      {"mean", "input dim keepdim",
-       [](C c) -> Result { return mean(c.tensor("input"), c.axes("dim"), c.keep()); }},
-      {"prod", "input dim keepdim",
+      {"sum", "input dim keepdim dtype", [](C c) -> Result { return sum(cast(c), c.axes("dim"), c.keep()); }},
+      {"mean", "input dim keepdim dtype", [](C c) -> Result { return mean(cast(c), c.axes("dim"), c.keep()); }},
+      {"prod", "input dim keepdim dtype",
        [](C c) -> Result {
-         if (!c.has("dim")) return prod(c.tensor("input"));
-         return prod(c.tensor("input"), c.integer("dim"), c.keep());
+         if (!c.has("dim")) return prod(cast(c));
+         return prod(cast(c), c.integer("dim"), c.keep());
        }},
       {"max", "input dim keepdim", extremum(ST_CALL(max), ST_CALL(max), ST_CALL(maximum))},
       {"min", "input dim keepdim", extremum(ST_CALL(min), ST_CALL(min), ST_CALL(minimum))},
@@ -372,9 +375,8 @@ const std::vector<Op>& ops() {
          const std::vector<int64_t> size = c.integers("size");
          return vision::resize_bilinear(c.tensor("input"), size.front(), size.back());
        }},
-      {"softmax", "input dim", [](C c) -> Result { return softmax(c.tensor("input"), c.integer("dim")); }},
-      {"log_softmax", "input dim",
-       [](C c) -> Result { return log_softmax(c.tensor("input"), c.integer("dim")); }},
+      {"softmax", "input dim dtype", [](C c) -> Result { return softmax(cast(c), c.integer("dim")); }},
+      {"log_softmax", "input dim dtype", [](C c) -> Result { return log_softmax(cast(c), c.integer("dim")); }},
       {"cross_entropy", "input target weight ignore_index reduction label_smoothing",
        [](C c) -> Result {
          return cross_entropy(c.tensor("input"), c.tensor("target"),
@@ -673,6 +675,12 @@ const Op& find_op(const std::string& name) {
     if (op.name == name) return op;
   }
   throw NotExpressible("no op named " + name);
+}
+
+std::vector<std::string> op_names() {
+  std::vector<std::string> names;
+  for (const Op& op : ops()) names.emplace_back(op.name);
+  return names;
 }
 
 std::vector<Tensor> call(const std::string& op, const Json& positional, const Json& named,

@@ -92,6 +92,9 @@ struct Op {
 /// The op of that name. Throws NotExpressible.
 const Op& find_op(const std::string& name);
 
+/// The names in the table.
+std::vector<std::string> op_names();
+
 /// op(*positional, **named)
 std::vector<Tensor> call(const std::string& op, const Json& positional, const Json& named,
                          const std::vector<Tensor>& tensors);

@@ -37,7 +37,7 @@ std::string resolve_links(std::string path) {
     std::error_code none_or_no_link;
     const std::string link = std::filesystem::read_symlink(path, none_or_no_link);
     if (none_or_no_link) return path;
-    path = link.front() == '/' ? link : folder_of(path) + link;
+    path = link.front() == '/' ? link : folder_of(path).append(link);
   }
   return "";
 }

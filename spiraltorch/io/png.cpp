@@ -74,7 +74,7 @@ Tensor load_png(const std::string& path, const LoadPngOptions& options) {
   const bool alpha = (png.format & PNG_FORMAT_FLAG_ALPHA) != 0;
   const int64_t channels = wanted != 0 ? wanted : alpha ? 4 : colour ? 3 : 1;
   png.format = format_of(channels);
-  const Tensor pixels = empty({png.height, png.width, channels}, DType::uint8);
+  Tensor pixels = empty({png.height, png.width, channels}, DType::uint8);
   // A transparent pixel shows black where the result has no transparency.
   const png_color black{0, 0, 0};
   check<IoError>(png_image_finish_read(&png, &black, pixels.mutable_data<uint8_t>().data(), 0, nullptr) != 0,

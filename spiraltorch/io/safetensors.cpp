@@ -2,7 +2,6 @@
 #include "spiraltorch/io/safetensors.h"
 
 #include <algorithm>
-#include <bit>
 #include <cstring>
 #include <numeric>
 #include <utility>
@@ -35,7 +34,7 @@ void check_bool(const std::string& path, const std::string& name, std::span<cons
 Tensor wrap(const SafetensorsEntry& entry, std::span<std::byte> bytes,
             const std::shared_ptr<MappedFile>& file) {
   if (bytes.empty()) return empty(entry.shape, entry.dtype);
-  if (std::bit_cast<uintptr_t>(bytes.data()) % item_size(entry.dtype) != 0) {
+  if (reinterpret_cast<uintptr_t>(bytes.data()) % item_size(entry.dtype) != 0) {
     const Tensor aligned = empty(entry.shape, entry.dtype);
     std::memcpy(aligned.storage()->data(), bytes.data(), bytes.size());
     return aligned;

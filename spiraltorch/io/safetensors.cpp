@@ -35,7 +35,7 @@ Tensor wrap(const SafetensorsEntry& entry, std::span<std::byte> bytes,
             const std::shared_ptr<MappedFile>& file) {
   if (bytes.empty()) return empty(entry.shape, entry.dtype);
   if (reinterpret_cast<uintptr_t>(bytes.data()) % item_size(entry.dtype) != 0) {
-    const Tensor aligned = empty(entry.shape, entry.dtype);
+    Tensor aligned = empty(entry.shape, entry.dtype);
     std::memcpy(aligned.storage()->data(), bytes.data(), bytes.size());
     return aligned;
   }

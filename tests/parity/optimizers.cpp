@@ -83,6 +83,17 @@ Schedule make_schedule(const Json& given, optim::Optimizer& opt) {
     const Call c = call("step_size gamma");
     return schedule<optim::StepLR>(opt, c.integer("step_size"), optim::StepLROptions{c.real("gamma", 0.1)});
   }
+  if (name == "ExponentialLR") return schedule<optim::ExponentialLR>(opt, call("gamma").real("gamma", 0.1));
+  if (name == "ConstantLR") {
+    const Call c = call("factor total_iters");
+    return schedule<optim::ConstantLR>(
+        opt, optim::ConstantLROptions{c.real("factor", 1.0 / 3), c.integer("total_iters", 5)});
+  }
+  if (name == "PolynomialLR") {
+    const Call c = call("total_iters power");
+    return schedule<optim::PolynomialLR>(
+        opt, optim::PolynomialLROptions{c.integer("total_iters", 5), c.real("power", 1)});
+  }
   if (name == "LinearLR") {
     const Call c = call("start_factor end_factor total_iters");
     return schedule<optim::LinearLR>(

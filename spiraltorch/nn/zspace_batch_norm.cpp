@@ -49,7 +49,7 @@ Tensor ZSpaceBatchNorm1d::forward(const Tensor& x) {
   const Tensor wide = is_reduced_floating(x.dtype()) ? x.to(DType::float32) : x;
   const Tensor v = batch_norm(wide, running_mean, running_var, weight * scale, bias * scale,
                               {.training = training(), .momentum = momentum, .eps = eps_});
-  const Tensor y = geometry::expmap0(v, curvature_);
+  Tensor y = geometry::expmap0(v, curvature_);
   const NoGradGuard guard;
   distances_ = geometry::dist0(y, curvature_);
   if (training()) num_batches_tracked.add_(1);

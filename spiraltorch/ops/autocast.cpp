@@ -33,7 +33,7 @@ Tensor kept_cast(const Tensor& w, DType dtype) {
   const uint64_t version = storage.version();
   const auto found = std::static_pointer_cast<const KeptCast>(storage.derived(kKind));
   if (found && found->is_of(w, dtype)) return found->cast;
-  const Tensor cast = empty_like(w, dtype);
+  Tensor cast = empty_like(w, dtype);
   kernels(w.device()).copy(w.in(), cast.out());
   storage.set_derived(kKind, version,
                       std::make_shared<const KeptCast>(

@@ -17,7 +17,7 @@ Tensor compare(const char* name, Compare op, const Tensor& x, const Tensor& y) {
   check_operands(name, {{"x", x}, {"y", y}});
   // A 0-dim side is compared in the other's type where that has the higher category, as in arithmetic.
   const DType dtype = result_dtype(x, y);
-  const Tensor z = empty_broadcast(name, x, y, DType::bool_);
+  Tensor z = empty_broadcast(name, x, y, DType::bool_);
   const bool same = promote(x.dtype(), y.dtype()) == dtype;
   kernels(z.device())
       .compare(op, same ? x.in() : x.to(dtype).in(), same ? y.in() : y.to(dtype).in(), z.out());
@@ -26,7 +26,7 @@ Tensor compare(const char* name, Compare op, const Tensor& x, const Tensor& y) {
 
 Tensor compare(const char* name, Compare op, const Tensor& x, Scalar y) {
   check_operands(name, {{"x", x}});
-  const Tensor z = empty_like(x, DType::bool_);
+  Tensor z = empty_like(x, DType::bool_);
   kernels(x.device()).compare_scalar(op, x.in(), rounded(y, promote(x.dtype(), y)), z.out());
   return z;
 }
@@ -48,7 +48,7 @@ Tensor ge(const Tensor& x, Scalar y) { return compare("ge", Compare::ge, x, y); 
 
 Tensor logical_not(const Tensor& x) {
   check_operands("logical_not", {{"x", x}});
-  const Tensor y = empty_like(x, DType::bool_);
+  Tensor y = empty_like(x, DType::bool_);
   kernels(x.device()).unary(Unary::logical_not, x.in(), y.out());
   return y;
 }

@@ -21,7 +21,7 @@ Tensor filled(const Tensor& x, Scalar value) {
 template <class T>
 Tensor from_values(const T* values, size_t n, DType dtype) {
   const int64_t count = static_cast<int64_t>(n);
-  const Tensor y = empty({count}, dtype);
+  Tensor y = empty({count}, dtype);
   if (count == 0) return y;
   const Dims sizes{count}, strides{1};
   kernels(y.device()).copy({values, dtype_of<T>(), &sizes, &strides}, y.out());
@@ -49,7 +49,7 @@ Tensor full(const Shape& shape, Scalar value, DType dtype, Device device) {
 Tensor eye(int64_t n, DType dtype) { return eye(n, n, dtype); }
 Tensor eye(int64_t n, int64_t m, DType dtype) {
   check<ValueError>(n >= 0 && m >= 0, "eye: sizes {} and {} must not be negative", n, m);
-  const Tensor y = filled(empty_for("eye", {n, m}, dtype), 0);
+  Tensor y = filled(empty_for("eye", {n, m}, dtype), 0);
   filled(make_view(y, {std::min(n, m)}, {m + 1}, 0), 1);
   return y;
 }
@@ -96,7 +96,7 @@ Tensor arange(Scalar start, Scalar end, Scalar step, DType dtype) {
                       end, step, exact);
     count = static_cast<int64_t>(exact);
   }
-  const Tensor y = empty_for("arange", {count}, dtype);
+  Tensor y = empty_for("arange", {count}, dtype);
   kernels(y.device()).arange(start, step, y.out());
   return y;
 }
@@ -107,7 +107,7 @@ Tensor linspace(double start, double end, int64_t steps, DType dtype) {
     start = std::trunc(start);
     end = std::trunc(end);
   }
-  const Tensor y = empty_for("linspace", {steps}, dtype);
+  Tensor y = empty_for("linspace", {steps}, dtype);
   if (steps == 1) return filled(y, start);
   kernels(y.device()).linspace(start, end, y.out());
   return y;

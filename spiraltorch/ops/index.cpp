@@ -61,7 +61,7 @@ Tensor gather_backward(const Tensor& dy, const Shape& shape, int dim, const Tens
 
 // A row-major copy of x to add to.
 Tensor row_major_copy(const Tensor& x) {
-  const Tensor y = empty(x.shape(), x.dtype(), x.device());
+  Tensor y = empty(x.shape(), x.dtype(), x.device());
   kernels(x.device()).copy(x.in(), y.out());
   return y;
 }

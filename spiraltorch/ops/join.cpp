@@ -48,11 +48,11 @@ Tensor pad(const Tensor& x, const std::vector<int64_t>& amounts, Scalar value) {
   }
   const auto before = [&](int d) {  // of dimension d
     const int from_end = static_cast<int>(x.dim()) - 1 - d;
-    return from_end < padded ? amounts[static_cast<size_t>(2 * from_end)] : 0;
+    return from_end < padded ? amounts[2 * static_cast<size_t>(from_end)] : 0;
   };
   const auto after = [&](int d) {
     const int from_end = static_cast<int>(x.dim()) - 1 - d;
-    return from_end < padded ? amounts[static_cast<size_t>(2 * from_end + 1)] : 0;
+    return from_end < padded ? amounts[2 * static_cast<size_t>(from_end) + 1] : 0;
   };
   Shape shape = x.shape();
   for (int d = 0; d < x.dim(); ++d) {
@@ -80,8 +80,8 @@ Tensor pad(const Tensor& x, const std::vector<int64_t>& amounts, Scalar value) {
 
   Dims margins_before, margins_after;  // of the last dimensions, innermost first
   for (int i = 0; i < padded; ++i) {
-    margins_before.push_back(amounts[static_cast<size_t>(2 * i)]);
-    margins_after.push_back(amounts[static_cast<size_t>(2 * i + 1)]);
+    margins_before.push_back(amounts[2 * static_cast<size_t>(i)]);
+    margins_after.push_back(amounts[2 * static_cast<size_t>(i) + 1]);
   }
   return record("pad", y, {x}, {}, [margins_before, margins_after](const Backward& b) -> Grads {
     std::vector<int64_t> opposite;
@@ -122,7 +122,7 @@ Tensor cat(const std::vector<Tensor>& tensors, int64_t axis) {
     channels_last = channels_last && is_channels_last(t);
   }
 
-  const Tensor y = empty_joined("cat", shape, first, dtype, channels_last && first_kept != tensors.end());
+  Tensor y = empty_joined("cat", shape, first, dtype, channels_last && first_kept != tensors.end());
   int64_t start = 0;
   for (size_t i = 0; i < tensors.size(); ++i) {
     if (size[i] == 0) continue;

@@ -16,7 +16,7 @@ namespace {
 void check_layer_norm(const Tensor& x, const Shape& normalized, const Tensor& weight, const Tensor& bias) {
   check_operands("layer_norm", {{"x", x}, {"weight", weight, true}, {"bias", bias, true}});
   check_floating("layer_norm", x);
-  check<ShapeError>(normalized.size() > 0, "layer_norm: normalized_shape must have at least one dimension");
+  check<ShapeError>(!normalized.empty(), "layer_norm: normalized_shape must have at least one dimension");
   bool ends = x.dim() >= normalized.size();
   for (int d = 1; ends && d <= normalized.size(); ++d) ends = x.size(-d) == normalized[normalized.size() - d];
   check<ShapeError>(ends, "layer_norm: x must end in normalized_shape (x: {}, normalized_shape: {})",

@@ -35,7 +35,7 @@ Layout layout_of(const Tensor& x) {
 
 Tensor arranged(const Tensor& x, Layout layout) {
   if (has_layout(x, layout)) return x;
-  const Tensor y = empty_strided(x.shape(), strides_of(x.shape(), layout), x.dtype(), x.device());
+  Tensor y = empty_strided(x.shape(), strides_of(x.shape(), layout), x.dtype(), x.device());
   kernels(x.device()).copy(x.in(), y.out());
   return y;
 }

@@ -24,7 +24,7 @@ namespace {
 
 // The weights of classes, checked: as many as there are and, beside class targets, of the dtype of x.
 Tensor class_weight(const char* op, const Tensor& given, const Tensor& x, int dim, bool same_dtype) {
-  const Tensor weight = autocast_float32(given);
+  Tensor weight = autocast_float32(given);
   if (!weight.defined()) return weight;
   check<ShapeError>(weight.shape() == Shape{x.size(dim)},
                     "{}: weight must have one element for each of {} classes, and has {}", op, x.size(dim),

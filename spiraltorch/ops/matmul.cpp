@@ -152,7 +152,7 @@ namespace {
 // dy act'(y)
 Tensor through_activation(Activation activation, const Tensor& y, const Tensor& dy) {
   const auto fused = [&](Unary op) {
-    const Tensor g = empty_like(dy);
+    Tensor g = empty_like(dy);
     kernels(dy.device()).unary_backward(op, y.in(), dy.in(), g.out());
     return g;
   };

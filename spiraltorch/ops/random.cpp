@@ -77,7 +77,7 @@ Tensor randint(int64_t low, int64_t high, const Shape& shape, DType dtype) {
   check<ValueError>(
       static_cast<double>(high) <= limit && static_cast<double>(low) >= (is_unsigned ? 0 : -limit),
       "randint: {} cannot hold every integer in [{}, {})", dtype, low, high);
-  const Tensor y = empty_for("randint", shape, dtype);
+  Tensor y = empty_for("randint", shape, dtype);
   kernels(y.device()).randint(y.out(), low, high, default_generator());
   return y;
 }
@@ -86,7 +86,7 @@ Tensor randint(int64_t high, const Shape& shape, DType dtype) { return randint(0
 
 Tensor randperm(int64_t n) {
   check<ValueError>(n >= 0, "randperm: n is {}, expected 0 or more", n);
-  const Tensor y = empty_for("randperm", {n}, DType::int64);
+  Tensor y = empty_for("randperm", {n}, DType::int64);
   kernels(y.device()).randperm(y.out(), default_generator());
   return y;
 }

@@ -18,7 +18,7 @@ namespace {
 
 // y of the reduced shape, filled by the kernel, which always sees the reduced dimensions with size 1.
 Tensor reduced(Reduce family, const Tensor& x, DimSet dims, KeepDim keep, DType dtype) {
-  const Tensor y = empty(reduced_shape(x.shape(), dims, keep), dtype, x.device());
+  Tensor y = empty(reduced_shape(x.shape(), dims, keep), dtype, x.device());
   const Shape kept = reduced_shape(x.shape(), dims, keepdim);
   const Strides strides = contiguous_strides(kept);
   kernels(x.device()).reduce(family, x.in(), dims, Out{y.out().data, dtype, &kept, &strides});
@@ -142,7 +142,7 @@ ValueIndex extremum_along(const char* op, Extremum family, const Tensor& x, int 
                     "{}: dimension {} has size 0, and nothing has no extremum (x: {})", op, dim, x.shape());
   const DimSet dims = x.dim() == 0 ? 0 : DimSet{1} << dim;
   const Shape shape = reduced_shape(x.shape(), dims, keep), kept = reduced_shape(x.shape(), dims, keepdim);
-  const ValueIndex y{empty(shape, x.dtype(), x.device()), empty(shape, DType::int64, x.device())};
+  ValueIndex y{empty(shape, x.dtype(), x.device()), empty(shape, DType::int64, x.device())};
   const Strides strides = contiguous_strides(kept);
   const auto out = [&](const Tensor& t) { return Out{t.out().data, t.dtype(), &kept, &strides}; };
   kernels(x.device()).extremum(family, x.in(), dim, out(y.values), out(y.indices));
@@ -152,7 +152,7 @@ ValueIndex extremum_along(const char* op, Extremum family, const Tensor& x, int 
 ValueIndex extremum(const char* op, Extremum family, const Tensor& x, int64_t axis, KeepDim keep) {
   check_operands(op, {{"x", x}});
   const int dim = normalize_dim(op, axis, x.dim());
-  const ValueIndex y = extremum_along(op, family, x, dim, keep);
+  ValueIndex y = extremum_along(op, family, x, dim, keep);
   record(op, {y.values, y.indices}, {x}, Keep{y.indices.detach()},
          [dim, shape = x.shape()](const Backward& b) -> Grads {
            if (shape.empty()) return {b.dy()};

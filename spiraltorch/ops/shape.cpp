@@ -108,6 +108,7 @@ std::vector<Tensor> pieces(const char* op, const Tensor& x, int dim, int64_t cou
   }
   record(op, parts, std::span(&x, 1), {}, [dim, count](const Backward& b) -> Grads {
     std::vector<Tensor> dys;
+    dys.reserve(static_cast<size_t>(count));
     for (int i = 0; i < count; ++i) dys.push_back(b.dy(i));
     return {cat(dys, dim)};
   });
@@ -322,6 +323,7 @@ std::vector<Tensor> unbind(const Tensor& x, int64_t axis) {
   }
   record("unbind", entries, std::span(&x, 1), {}, [dim, count](const Backward& b) -> Grads {
     std::vector<Tensor> dys;
+    dys.reserve(static_cast<size_t>(count));
     for (int i = 0; i < count; ++i) dys.push_back(b.dy(i));
     return {stack(dys, dim)};
   });

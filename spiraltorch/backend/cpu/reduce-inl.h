@@ -10,6 +10,7 @@
 
 #include <hwy/highway.h>
 
+#include <cmath>
 #include <limits>
 #include <type_traits>
 
@@ -129,6 +130,34 @@ Acc fold_along(Acc acc, const T* x, int64_t n) {
   return acc;
 }
 
+// The sum of acc and a long row of float32: four vectors are added before they become float64, since that
+// conversion takes longer than reading from the caches (2 cycles for 8 on Zen 4). Each sum of two is rounded
+// by 2^-24 of itself at most, together with a deviation of 2^-24 sqrt(2/3 sum x^2): what rounding x to
+// float32 itself may have cost. Finite neighbours can overflow; so a row that is not finite is added again
+// without.
+inline double add_neighbours_along(double acc, const float* x, int64_t n) {
+  constexpr int64_t kLong = 1 << 13;
+  if (n < kLong) return fold_along<Add>(acc, x, n);
+  const hn::ScalableTag<double> d;
+  const hn::Rebind<float, decltype(d)> df;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  const auto four = [&](const float* p) HWY_ATTR {
+    const auto front = hn::Add(hn::LoadU(df, p), hn::LoadU(df, p + lanes));
+    const auto back = hn::Add(hn::LoadU(df, p + 2 * lanes), hn::LoadU(df, p + 3 * lanes));
+    return hn::PromoteTo(d, hn::Add(front, back));
+  };
+  auto a = hn::Zero(d), b = a, c = a, e = a;
+  int64_t i = 0;
+  for (; i + 16 * lanes <= n; i += 16 * lanes) {
+    a = hn::Add(a, four(x + i));
+    b = hn::Add(b, four(x + i + 4 * lanes));
+    c = hn::Add(c, four(x + i + 8 * lanes));
+    e = hn::Add(e, four(x + i + 12 * lanes));
+  }
+  const double sum = hn::GetLane(hn::SumOfLanes(d, hn::Add(hn::Add(a, b), hn::Add(c, e))));
+  return std::isfinite(sum) ? fold_along<Add>(acc + sum, x + i, n - i) : fold_along<Add>(acc, x, n);
+}
+
 // The same for integers and for bool, where the compiler may reorder and so makes the vectors itself.
 template <class F, class T>
 void fold_integers_down(T* HWY_RESTRICT acc, const T* HWY_RESTRICT x, int64_t step, int64_t rows, int64_t n) {
@@ -148,6 +177,8 @@ Fold<T, Acc> make_fold() {
   if constexpr (std::is_integral_v<T>) {
     return {F::template kNeutral<T>, &fold_integers_down<F, T>, &fold_integers_down<F, T>,
             &fold_integers_along<F, T>};
+  } else if constexpr (std::is_same_v<F, Add> && std::is_same_v<T, float> && std::is_same_v<Acc, double>) {
+    return {F::template kNeutral<Acc>, &fold_down<F, T, Acc>, &fold_down<F, Acc, Acc>, &add_neighbours_along};
   } else {
     return {F::template kNeutral<Acc>, &fold_down<F, T, Acc>, &fold_down<F, Acc, Acc>,
             &fold_along<F, T, Acc>};

@@ -293,7 +293,7 @@ TEST(Ball, AFactorIsNotRounded) {
 
 TEST(Ball, NarrowAndWideRowsBroadcastAndStrides) {
   manual_seed(7);
-  for (const int64_t d : {1, 2, 3, 7, 8, 9, 15, 16, 17, 130}) {
+  for (const int64_t d : {1, 2, 3, 4, 5, 7, 8, 9, 10, 12, 15, 16, 17, 32, 33, 130}) {
     SCOPED_TRACE(d);
     for (const NamedMap& map : maps()) {
       SCOPED_TRACE(map.name);
@@ -330,7 +330,7 @@ Tensor row_error(const Tensor& a, const Tensor& b) {
 
 TEST(Ball, RadialMapsGiveTheSameWhateverIsKept) {
   manual_seed(11);
-  for (const int64_t d : {1, 3, 4, 5, 7, 8, 9, 10, 15, 16, 17, 31, 33, 128}) {
+  for (const int64_t d : {1, 3, 4, 5, 7, 8, 9, 10, 13, 15, 16, 17, 20, 31, 32, 33, 128}) {
     for (const NamedMap& map : kRadial) {
       SCOPED_TRACE(std::string(map.name) + " " + std::to_string(d));
       const Tensor start = points({75, d}, -0.7, 4, DType::float32), g = randn({75, d});
@@ -349,6 +349,13 @@ TEST(Ball, RadialMapsGiveTheSameWhateverIsKept) {
         EXPECT_EQ(largest(map.call(x, x, x, k) - z), 0);
       }
       EXPECT_LT(largest(row_error(grads[0], grads[1])), 2e-7);
+      // a row has the same bits alone, apart from its neighbours, and among them
+      const Tensor z = map.call(start, start, start, -0.7);
+      const Tensor apart = cat({start, start}, 1).narrow(1, 0, d);
+      EXPECT_EQ(largest(map.call(apart, apart, apart, -0.7) - z), 0);
+      for (const int64_t r : {0, 15, 16, 63, 64, 74}) {
+        EXPECT_EQ(largest(map.call(start[r], start[r], start[r], -0.7) - z[r]), 0) << r;
+      }
     }
   }
 }

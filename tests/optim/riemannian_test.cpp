@@ -148,7 +148,7 @@ TEST(Riemannian, TheFusedKernelInFloat32) {
   manual_seed(13);
   for (StepRule rule : {StepRule::plain, StepRule::momentum, StepRule::adam}) {
     for (bool geodesic : {true, false}) {
-      for (int64_t d : {1, 3, 8, 33}) {
+      for (int64_t d : {1, 3, 8, 10, 16, 33}) {
         for (double k : {-1.0, -0.01, -7.0}) {
           SCOPED_TRACE(to_text(d) + " " + to_text(k));
           const PoincareBall ball(k);

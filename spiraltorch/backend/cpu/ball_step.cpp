@@ -281,19 +281,19 @@ void step_rows(const BallStepArgs& args, int64_t begin, int64_t end) {
   const Tail<T> tail = tail_of<T>(width);
   StepBuffers<Form, T> b;
   std::fill(b.block.tau, b.block.tau + kRowBlock, 0.0);
+  const T* const inputs[] = {w, g, m};
+  for (size_t i = 0; i < Form::kInputs; ++i) b.block.rows[i].space(width * static_cast<int64_t>(sizeof(T)));
   for (int64_t at = begin; at < end; at += kRowBlock) {
     const int64_t count = std::min(kRowBlock, end - at), whole = (count + kLanes - 1) / kLanes * kLanes;
-    for (int64_t r = 0; r < whole; ++r) {
-      const int64_t row = (at + std::min(r, count - 1)) * width;
-      b.block.row[0][r] = w + row;
-      b.block.row[1][r] = g + row;
-      if constexpr (Form::kInputs == 3) b.block.row[2][r] = m + row;
+    for (size_t i = 0; i < Form::kInputs; ++i) {
+      b.block.rows[i].base = inputs[i] + at * width;
+      b.block.rows[i].repeat_last(count, whole);
     }
     if (v) {
       for (int64_t r = 0; r < count; ++r) b.v[r] = static_cast<double>(v[at + r]);
       for (int64_t r = count; r < whole; ++r) b.v[r] = b.v[count - 1];
     }
-    dot_rows<Form::kDots, Extra::none, Form::kInputs, T>(b.block, whole, width, b.block.dots);
+    dot_rows_of_any_width<Form::kDots, Extra::none, Form::kInputs, T>(b.block, whole, width, b.block.dots);
     bool cancels = false;
     for (int64_t r = 0; r < whole; r += kLanes) {
       Direction k = direction_of<T>(o, b, r);

@@ -61,6 +61,8 @@ struct HyperbolicRows {
 
 /// The most rows that a loop takes at once: their numbers stay in L1.
 inline constexpr int64_t kRowBlock = 64;
+/// The widest rows that are written across their boundaries, and the most float32 lanes.
+inline constexpr int64_t kMostNarrow = 32, kMostLanes = 16;
 inline constexpr int kMaxRows = 4, kMaxDots = 9, kMaxOuts = 3;
 
 /// The numbers of a row that the step of a map tells its scalars: all of an ExpStep.
@@ -74,18 +76,44 @@ struct Dot {
   int a, b;
 };
 
+/// Where the rows of a block lie: so many bytes from one place. Where rows are evenly spaced, only that place
+/// differs from block to block.
+struct RowPlaces {
+  const void* base = nullptr;
+  int64_t bytes[kRowBlock];
+  void space(int64_t distance) {
+    for (int64_t r = 0; r < kRowBlock; ++r) bytes[r] = r * distance;
+  }
+  /// Rows from `count` on, up to `whole`, repeat the last one.
+  void repeat_last(int64_t count, int64_t whole) {
+    for (int64_t r = count; r < whole; ++r) bytes[r] = bytes[count - 1];
+  }
+};
+
 /// What is known of a block of rows between the sweeps over their elements. Array i of a field stands at
 /// i * kRowBlock.
 struct RowBlock {
-  alignas(64) double c[kRowBlock], root_c[kRowBlock], s[kRowBlock], g[kRowBlock];
+  alignas(64) double c[kRowBlock], root_c[kRowBlock];
+  // Numbers read and written: the caller's own where those are float64, one a row, else copies.
+  const double *s, *g;
+  double* number[2];
+  alignas(64) double copies[4 * kRowBlock];
   alignas(64) double tau[kRowBlock], along[kAlong * kRowBlock];  // of a step: tau, and the rest by lanes
   alignas(64) double dots[kMaxDots * kRowBlock];
   alignas(64) double factors[kMaxOuts * (kMaxRows + 1) * kRowBlock];
-  alignas(64) double numbers[2 * kRowBlock];
-  const void* row[kMaxRows][kRowBlock];
+  RowPlaces rows[kMaxRows];
+  // Whether all rows lie one behind the other and are at most kMostNarrow wide. Then element i of a group of
+  // rows belongs to its row row_of[i].
+  bool is_narrow;
+  alignas(64) int32_t row_of[kMostNarrow * kMostLanes];
   double gap_floor, gap_limit;  // of the dtype: backend/ball.h
   bool wants_c;                 // whether anybody reads the gradient of the curvature
   int64_t products;             // how many stand in dots
+
+  template <class T>
+  const T* row(size_t input, int64_t r) const {
+    return reinterpret_cast<const T*>(static_cast<const char*>(rows[input].base) + rows[input].bytes[r]);
+  }
 };
 /// The factors of output i.
 constexpr int64_t factors_of(int64_t i) { return i * (kMaxRows + 1) * kRowBlock; }

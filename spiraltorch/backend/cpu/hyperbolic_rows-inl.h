@@ -52,6 +52,9 @@ struct Lanes {
   HWY_INLINE V gap(V xx) const { return st::cpu::HWY_NAMESPACE::gap(c, xx, floor); }
 };
 
+inline constexpr int64_t kLanes = static_cast<int64_t>(hn::MaxLanes(Row()));
+static_assert(kRowBlock % kLanes == 0 && kLanes <= 8);
+
 // --- elements of a row as float64 ---
 HWY_INLINE V load_row(const double* p) { return hn::LoadU(Row(), p); }
 HWY_INLINE V load_row(const float* p) {
@@ -90,7 +93,7 @@ struct Tail : Part<hn::Rebind<T, Row>> {
 // The tail of rows of this width.
 template <class T>
 HWY_INLINE Tail<T> tail_of(int64_t width) {
-  return Tail<T>(static_cast<size_t>(width) % hn::Lanes(Row()));
+  return Tail<T>(static_cast<size_t>(width % kLanes));
 }
 template <bool kTail, class T>
 HWY_INLINE V load_some(const T* p, const Tail<T>& tail) {
@@ -107,9 +110,17 @@ HWY_INLINE void store_some(V v, const Tail<T>& tail, bool whole, T* p) {
 }
 
 // --- sums over lanes ---
-inline constexpr int64_t kLanes = static_cast<int64_t>(hn::MaxLanes(Row()));
-static_assert(kRowBlock % kLanes == 0 && kLanes <= 8);
-
+#if HWY_TARGET != HWY_SCALAR
+// Blocks of two lanes, each the sum of a block of a and of the same block of b.
+template <class D>
+HWY_INLINE hn::Vec<D> sums_of_blocks(D d, hn::Vec<D> a, hn::Vec<D> b) {
+  return hn::Add(hn::InterleaveLower(d, a, b), hn::InterleaveUpper(d, a, b));
+}
+template <class D>
+HWY_INLINE hn::Vec<D> sums_of_halves(D d, hn::Vec<D> a, hn::Vec<D> b) {
+  return hn::Add(hn::ConcatLowerLower(d, b, a), hn::ConcatUpperUpper(d, b, a));
+}
+#endif
 // Lane r of the result is the sum of the lanes of sums[r]: a tree of adds in which every step halves the
 // number of vectors. sums: kLanes vectors, aligned.
 HWY_INLINE V sums_of_rows(const double* sums) {
@@ -118,23 +129,17 @@ HWY_INLINE V sums_of_rows(const double* sums) {
   return hn::Load(d, sums);
 #else
   const auto pair = [&](int64_t r) HWY_ATTR {  // blocks of (row r, row r + 1)
-    const V a = hn::Load(d, sums + r * kLanes), b = hn::Load(d, sums + (r + 1) * kLanes);
-    return hn::Add(hn::InterleaveLower(d, a, b), hn::InterleaveUpper(d, a, b));
+    return sums_of_blocks(d, hn::Load(d, sums + r * kLanes), hn::Load(d, sums + (r + 1) * kLanes));
   };
   if constexpr (kLanes == 1) {
     return hn::Load(d, sums);
   } else if constexpr (kLanes == 2) {
     return pair(0);
+  } else if constexpr (kLanes == 4) {
+    return sums_of_halves(d, pair(0), pair(2));
   } else {
-    const auto halves = [&](V a, V b) HWY_ATTR {
-      return hn::Add(hn::ConcatLowerLower(d, b, a), hn::ConcatUpperUpper(d, b, a));
-    };
-    if constexpr (kLanes == 4) {
-      return halves(pair(0), pair(2));
-    } else {
-      const V a = halves(pair(0), pair(4)), b = halves(pair(2), pair(6));
-      return hn::OddEvenBlocks(hn::Add(b, hn::SwapAdjacentBlocks(b)), hn::Add(a, hn::SwapAdjacentBlocks(a)));
-    }
+    const V a = sums_of_halves(d, pair(0), pair(4)), b = sums_of_halves(d, pair(2), pair(6));
+    return hn::OddEvenBlocks(hn::Add(b, hn::SwapAdjacentBlocks(b)), hn::Add(a, hn::SwapAdjacentBlocks(a)));
   }
 #endif
 }
@@ -160,10 +165,8 @@ HWY_INLINE void clear(V* sum, std::index_sequence<I...>) {
   ((sum[I] = hn::Zero(Row())), ...);
 }
 
-// The lanes of the products of kDots, product i at to + i * kLanes * kLanes. kWhole: how many whole vectors
-// the row has, where that is known.
-inline constexpr int64_t kAnyWhole = -1;
-template <std::array kDots, Extra kExtra, size_t kInputs, int64_t kWhole, class T, size_t... I>
+// The lanes of the products of kDots, product i at to + i * kLanes * kLanes.
+template <std::array kDots, Extra kExtra, size_t kInputs, class T, size_t... I>
 HWY_INLINE void dot_row(const T* const* row, int64_t width, const Tail<T>& tail, double tau, double* to,
                         std::index_sequence<I...> dots) {
   constexpr auto inputs = std::make_index_sequence<kInputs>();
@@ -171,11 +174,11 @@ HWY_INLINE void dot_row(const T* const* row, int64_t width, const Tail<T>& tail,
   V sum[sizeof...(I)], e[kInputs + 1];
   clear(sum, dots);
   int64_t j = 0;
-  for (; kWhole == kAnyWhole ? j + kLanes <= width : j < kWhole * kLanes; j += kLanes) {
+  for (; j + kLanes <= width; j += kLanes) {
     load_vectors<kExtra, kInputs, ~0u, false>(row, j, tail, t, e, inputs);
     add_products<kDots>(e, sum, dots);
   }
-  if (kWhole != kAnyWhole || j < width) {
+  if (j < width) {
     load_vectors<kExtra, kInputs, ~0u, true>(row, j, tail, t, e, inputs);
     add_products<kDots>(e, sum, dots);
   }
@@ -184,12 +187,12 @@ HWY_INLINE void dot_row(const T* const* row, int64_t width, const Tail<T>& tail,
 
 template <size_t... I, class T>
 HWY_INLINE void rows_at(const RowBlock& b, int64_t r, const T** row, std::index_sequence<I...>) {
-  ((row[I] = static_cast<const T*>(b.row[I][r])), ...);
+  ((row[I] = b.row<T>(I, r)), ...);
 }
 
 // One function a set of products, however many maps use it: inlined into each it would take minutes to
 // compile.
-template <std::array kDots, Extra kExtra, size_t kInputs, class T, int64_t kWhole = kAnyWhole>
+template <std::array kDots, Extra kExtra, size_t kInputs, class T>
 HWY_NOINLINE void dot_rows(const RowBlock& b, int64_t count, int64_t width, double* to) {
   constexpr int64_t kSize = kLanes * kLanes;
   HWY_ALIGN double sums[kDots.size() * kSize];
@@ -198,8 +201,8 @@ HWY_NOINLINE void dot_rows(const RowBlock& b, int64_t count, int64_t width, doub
   for (int64_t r = 0; r < count; r += kLanes) {
     for (int64_t i = 0; i < kLanes; ++i) {
       rows_at(b, r + i, row, std::make_index_sequence<kInputs>());
-      dot_row<kDots, kExtra, kInputs, kWhole>(row, width, tail, b.tau[r + i], sums + i * kLanes,
-                                              std::make_index_sequence<kDots.size()>());
+      dot_row<kDots, kExtra, kInputs>(row, width, tail, b.tau[r + i], sums + i * kLanes,
+                                      std::make_index_sequence<kDots.size()>());
     }
     for (size_t i = 0; i < kDots.size(); ++i) {
       hn::Store(sums_of_rows(sums + i * kSize), Row(), to + i * kRowBlock + r);
@@ -207,12 +210,58 @@ HWY_NOINLINE void dot_rows(const RowBlock& b, int64_t count, int64_t width, doub
   }
 }
 
-// The same where rows are often short.
-template <std::array kDots, size_t kInputs>
-void dot_short_rows(const RowBlock& b, int64_t count, int64_t width, double* to) {
-  if (width < kLanes) return dot_rows<kDots, Extra::none, kInputs, float, 0>(b, count, width, to);
-  if (width < 2 * kLanes) return dot_rows<kDots, Extra::none, kInputs, float, 1>(b, count, width, to);
-  dot_rows<kDots, Extra::none, kInputs, float>(b, count, width, to);
+// The same for narrow rows of float32, 4 kWhole + 1 to 4 kWhole + 4 wide, four at a time and in vectors of
+// four: wider ones would convert and add up idle lanes.
+using Four = hn::CappedTag<double, 4>;
+inline constexpr bool kHasFour = hn::MaxLanes(Four()) == 4;
+template <std::array kDots, Extra kExtra, size_t kInputs, int64_t kWhole>
+HWY_NOINLINE void dot_narrow_rows(const RowBlock& b, int64_t count, int64_t width, double* to) {
+  const Four d;
+  const hn::Rebind<float, Four> df;
+  const Part<decltype(df)> tail(static_cast<size_t>(width - 4 * kWhole));
+  hn::Vec<Four> e[kInputs + 1], sum[kDots.size()][4];
+  for (int64_t r = 0; r < count; r += 4) {
+    for (int64_t i = 0; i < 4; ++i) {
+      for (int64_t j = kWhole; j >= 0; --j) {
+        for (size_t k = 0; k < kInputs; ++k) {
+          const float* const p = b.row<float>(k, r + i) + 4 * j;
+          e[k] = hn::PromoteTo(d, j == kWhole ? tail.load(p) : hn::LoadU(df, p));
+        }
+        if constexpr (kExtra == Extra::sum) e[kInputs] = hn::Add(e[0], e[1]);
+        if constexpr (kExtra == Extra::difference) e[kInputs] = hn::Sub(e[1], e[0]);
+        if constexpr (kExtra == Extra::step) e[kInputs] = hn::MulAdd(hn::Set(d, b.tau[r + i]), e[1], e[0]);
+        for (size_t k = 0; k < kDots.size(); ++k) {
+          const auto left = e[kDots[k].a], right = e[kDots[k].b];
+          sum[k][i] = j == kWhole ? hn::Mul(left, right) : hn::MulAdd(left, right, sum[k][i]);
+        }
+      }
+    }
+    for (size_t k = 0; k < kDots.size(); ++k) {
+      const auto front = sums_of_blocks(d, sum[k][0], sum[k][1]),
+                 back = sums_of_blocks(d, sum[k][2], sum[k][3]);
+      hn::Store(sums_of_halves(d, front, back), d, to + static_cast<int64_t>(k) * kRowBlock + r);
+    }
+  }
+}
+
+// Either of them, by the width.
+template <std::array kDots, Extra kExtra, size_t kInputs, class T>
+void dot_rows_of_any_width(const RowBlock& b, int64_t count, int64_t width, double* to) {
+  if constexpr (kHasFour && std::is_same_v<T, float>) {
+    switch ((width + 3) / 4) {
+      case 1:
+        return dot_narrow_rows<kDots, kExtra, kInputs, 0>(b, count, width, to);
+      case 2:
+        return dot_narrow_rows<kDots, kExtra, kInputs, 1>(b, count, width, to);
+      case 3:
+        return dot_narrow_rows<kDots, kExtra, kInputs, 2>(b, count, width, to);
+      case 4:
+        return dot_narrow_rows<kDots, kExtra, kInputs, 3>(b, count, width, to);
+      default:
+        break;
+    }
+  }
+  dot_rows<kDots, kExtra, kInputs, T>(b, count, width, to);
 }
 
 // The sum of factor * vector over the bits of kMask.
@@ -304,8 +353,8 @@ HWY_INLINE void load_lanes(const RowBlock& b, int64_t r, Lanes& lanes) {
   const Row d;
   lanes.c = hn::Load(d, b.c + r);
   lanes.root_c = hn::Load(d, b.root_c + r);
-  lanes.s = hn::Load(d, b.s + r);
-  lanes.g = hn::Load(d, b.g + r);
+  lanes.s = hn::LoadU(d, b.s + r);
+  lanes.g = hn::LoadU(d, b.g + r);
   lanes.floor = constant(b.gap_floor);
   lanes.limit = constant(b.gap_limit);
   lanes.wants_c = b.wants_c;
@@ -339,8 +388,8 @@ HWY_INLINE void apply_lanes(RowBlock& b, int64_t r, std::index_sequence<O...>) {
   (store_factors<Map::kOut[O]>(lanes.factor[O], b.factors + factors_of(O) + r,
                                std::make_index_sequence<Map::kInputs + 1>()),
    ...);
-  if constexpr (Map::kNumbers > 0) hn::Store(lanes.number[0], d, b.numbers + r);
-  if constexpr (Map::kNumbers > 1) hn::Store(lanes.number[1], d, b.numbers + kRowBlock + r);
+  if constexpr (Map::kNumbers > 0) hn::StoreU(lanes.number[0], d, b.number[0] + r);
+  if constexpr (Map::kNumbers > 1) hn::StoreU(lanes.number[1], d, b.number[1] + r);
 }
 
 template <class Map>
@@ -359,13 +408,12 @@ RowMap map_for() {
   m.doubles = Map::kGradient ? 1 : Map::kNumbers == 2 ? 2 : 0;
   m.products = static_cast<int>(Map::kDots.size());
   m.apply = apply_scalars<Map>;
-  m.dot_rows = dot_rows<Map::kDots, Map::kExtra, Map::kInputs, T>;
+  m.dot_rows = dot_rows_of_any_width<Map::kDots, Map::kExtra, Map::kInputs, T>;
   if constexpr (Map::kExtra == Extra::step) {
     m.step = step_scalars<Map>;
-    m.step_dot_rows = dot_rows<Map::kStepDots, Extra::none, 2, T>;
+    m.step_dot_rows = dot_rows_of_any_width<Map::kStepDots, Extra::none, 2, T>;
   }
   if constexpr (uses_pairs<Map, T>()) {
-    m.dot_rows = dot_short_rows<Map::kDots, Map::kInputs>;
     m.write_rows = write_pairs_or_rows<Map::kOut, Map::kInputs>;
   } else if constexpr (Map::kOut.size() > 0) {
     m.write_rows = write_rows<Map::kOut, Map::kExtra, Map::kInputs, T>;

@@ -2,6 +2,7 @@
 #include "spiraltorch/nn/conv.h"
 
 #include <cmath>
+#include <vector>
 
 #include "spiraltorch/nn/init.h"
 #include "spiraltorch/ops/conv.h"
@@ -43,8 +44,14 @@ std::string tuple(Pair pair, int dims) {
   return to_text(dims == 1 ? Dims{pair.w()} : Dims{pair.h(), pair.w()});
 }
 
+// {before, after} of one side, as pad takes them; of an odd sum, "same" has the larger half after.
+std::vector<int64_t> margins(const Padding& padding, int64_t size, int64_t kernel, int64_t dilation) {
+  const int64_t both = padding.is_same() ? dilation * (kernel - 1) : 2 * size;
+  return {both / 2, both - both / 2};
+}
+
 std::string repr(const Parameter& weight, const Parameter& bias, int dims, Pair stride,
-                 const Padding& padding, Pair dilation, int64_t groups) {
+                 const Padding& padding, Pair dilation, int64_t groups, PadMode mode) {
   const Pair kernel(weight.size(-2), weight.size(-1));
   std::string text = format_text(
       "{}, {}, kernel_size={}, stride={}",
@@ -57,6 +64,7 @@ std::string repr(const Parameter& weight, const Parameter& bias, int dims, Pair 
   if (dilation != Pair(1)) text += ", dilation=" + tuple(dilation, dims);
   if (groups != 1) text += ", groups=" + to_text(groups);
   if (!bias.defined()) text += ", bias=False";
+  if (mode != PadMode::zeros) text += ", padding_mode=" + to_text(mode);
   return text;
 }
 
@@ -79,7 +87,12 @@ Conv1d::Conv1d(std::string name, int64_t in_channels, int64_t out_channels, int6
 void Conv1d::reset_parameters() { reset(weight, bias); }
 
 Tensor Conv1d::forward(const Tensor& x) {
-  return conv1d(x, weight, bias, {options_.stride, options_.padding, options_.dilation, options_.groups});
+  const Conv1dOptions& o = options_;
+  if (o.padding_mode == PadMode::zeros) {
+    return conv1d(x, weight, bias, {o.stride, o.padding, o.dilation, o.groups});
+  }
+  const std::vector<int64_t> amounts = margins(o.padding, o.padding.sizes().w(), weight.size(2), o.dilation);
+  return conv1d(pad(x, amounts, o.padding_mode), weight, bias, {o.stride, 0, o.dilation, o.groups});
 }
 
 void Conv1d::visit(Visitor& v) {
@@ -88,7 +101,8 @@ void Conv1d::visit(Visitor& v) {
 }
 
 std::string Conv1d::extra_repr() const {
-  return repr(weight, bias, 1, options_.stride, options_.padding, options_.dilation, options_.groups);
+  return repr(weight, bias, 1, options_.stride, options_.padding, options_.dilation, options_.groups,
+              options_.padding_mode);
 }
 
 Conv2d::Conv2d(std::string name, int64_t in_channels, int64_t out_channels, Pair kernel_size,
@@ -107,7 +121,14 @@ Conv2d::Conv2d(std::string name, int64_t in_channels, int64_t out_channels, Pair
 void Conv2d::reset_parameters() { reset(weight, bias); }
 
 Tensor Conv2d::forward(const Tensor& x) {
-  return conv2d(x, weight, bias, {options_.stride, options_.padding, options_.dilation, options_.groups});
+  const Conv2dOptions& o = options_;
+  if (o.padding_mode == PadMode::zeros) {
+    return conv2d(x, weight, bias, {o.stride, o.padding, o.dilation, o.groups});
+  }
+  std::vector<int64_t> amounts = margins(o.padding, o.padding.sizes().w(), weight.size(3), o.dilation.w());
+  const auto rows = margins(o.padding, o.padding.sizes().h(), weight.size(2), o.dilation.h());
+  amounts.insert(amounts.end(), rows.begin(), rows.end());
+  return conv2d(pad(x, amounts, o.padding_mode), weight, bias, {o.stride, 0, o.dilation, o.groups});
 }
 
 void Conv2d::visit(Visitor& v) {
@@ -116,7 +137,8 @@ void Conv2d::visit(Visitor& v) {
 }
 
 std::string Conv2d::extra_repr() const {
-  return repr(weight, bias, 2, options_.stride, options_.padding, options_.dilation, options_.groups);
+  return repr(weight, bias, 2, options_.stride, options_.padding, options_.dilation, options_.groups,
+              options_.padding_mode);
 }
 
 }  // namespace st::nn

@@ -7,6 +7,7 @@
 #include "spiraltorch/backend/kernels.h"
 #include "spiraltorch/ops/copy.h"
 #include "spiraltorch/ops/creation.h"
+#include "spiraltorch/ops/index.h"
 #include "spiraltorch/ops/shape.h"
 #include "spiraltorch/tensor/operands.h"
 
@@ -34,9 +35,13 @@ Tensor empty_joined(const char* op, const Shape& shape, const Tensor& like, DTyp
   return permute(empty_for(op, {shape[0], shape[2], shape[3], shape[1]}, dtype, like.device()), {0, 3, 1, 2});
 }
 
-}  // namespace
+// What is added to every dimension, and the shape that this gives.
+struct Margins {
+  Dims before, after;
+  Shape shape;
+};
 
-Tensor pad(const Tensor& x, const std::vector<int64_t>& amounts, Scalar value) {
+Margins checked_margins(const Tensor& x, const std::vector<int64_t>& amounts) {
   check_operands("pad", {{"x", x}});
   const int padded = static_cast<int>(amounts.size() / 2);
   check<ValueError>(amounts.size() % 2 == 0 && padded <= x.dim(),
@@ -46,51 +51,99 @@ Tensor pad(const Tensor& x, const std::vector<int64_t>& amounts, Scalar value) {
     check<ValueError>(amount >= -kMostPadding && amount <= kMostPadding,
                       "pad: an amount is {}, too large (x: {})", amount, x.shape());
   }
-  const auto before = [&](int d) {  // of dimension d
-    const int from_end = static_cast<int>(x.dim()) - 1 - d;
-    return from_end < padded ? amounts[2 * static_cast<size_t>(from_end)] : 0;
-  };
-  const auto after = [&](int d) {
-    const int from_end = static_cast<int>(x.dim()) - 1 - d;
-    return from_end < padded ? amounts[2 * static_cast<size_t>(from_end) + 1] : 0;
-  };
-  Shape shape = x.shape();
+  Margins m{{}, {}, x.shape()};
   for (int d = 0; d < x.dim(); ++d) {
-    shape[d] += before(d) + after(d);
-    check<ShapeError>(shape[d] >= 0 && x.shape()[d] + std::min<int64_t>(before(d), 0) >= 0 &&
-                          x.shape()[d] + std::min<int64_t>(after(d), 0) >= 0,
-                      "pad: amounts {} and {} crop dimension {} of size {} below 0 (x: {})", before(d),
-                      after(d), d, x.shape()[d], x.shape());
+    const int from_end = static_cast<int>(x.dim()) - 1 - d;
+    const int64_t left = from_end < padded ? amounts[2 * static_cast<size_t>(from_end)] : 0;
+    const int64_t right = from_end < padded ? amounts[2 * static_cast<size_t>(from_end) + 1] : 0;
+    m.before.push_back(left);
+    m.after.push_back(right);
+    m.shape[d] += left + right;
+    check<ShapeError>(m.shape[d] >= 0 && x.shape()[d] + std::min<int64_t>(left, 0) >= 0 &&
+                          x.shape()[d] + std::min<int64_t>(right, 0) >= 0,
+                      "pad: amounts {} and {} crop dimension {} of size {} below 0 (x: {})", left, right, d,
+                      x.shape()[d], x.shape());
   }
+  return m;
+}
 
+// The entries of a dimension that a padded one shows. What is wrapped is what is left after cropping; the
+// other modes look beyond a cropped edge.
+Tensor places(PadMode mode, const Tensor& x, int dim, int64_t before, int64_t after) {
+  const int64_t n = x.shape()[dim], first = std::max<int64_t>(-before, 0);
+  const int64_t kept = n - first + std::min<int64_t>(after, 0), amount = std::max(before, after);
+  const int64_t most = mode == PadMode::reflect    ? std::max<int64_t>(n - 1, 0)
+                       : mode == PadMode::circular ? kept
+                       : n > 0                     ? kMostPadding
+                                                   : 0;
+  check<ShapeError>(amount <= most, "pad: mode {} cannot add {} to {} entries in dimension {} (x: {})",
+                    to_text(mode), amount, mode == PadMode::circular ? kept : n, dim, x.shape());
+  const Tensor index = empty_for("pad", {n + before + after}, DType::int64);
+  int64_t at = -before;
+  for (int64_t& place : index.mutable_data<int64_t>()) {
+    place = mode == PadMode::circular    ? first + (at - first + kept) % kept
+            : mode == PadMode::replicate ? std::clamp<int64_t>(at, 0, n - 1)
+            : at < n                     ? std::abs(at)
+                                         : 2 * (n - 1) - at;
+    ++at;
+  }
+  return to(index, x.device());
+}
+
+}  // namespace
+
+std::string to_text(PadMode mode) {
+  switch (mode) {
+    case PadMode::constant:
+      return "zeros";
+    case PadMode::reflect:
+      return "reflect";
+    case PadMode::replicate:
+      return "replicate";
+    case PadMode::circular:
+      return "circular";
+  }
+  return "unknown";
+}
+
+Tensor pad(const Tensor& x, const std::vector<int64_t>& amounts, Scalar value) {
+  const Margins margins = checked_margins(x, amounts);
+  const auto [before, after, shape] = margins;
   const Tensor y = empty_joined("pad", shape, x, x.dtype(), is_channels_last(x));
   const Kernels& k = kernels(x.device());
   // Margins are filled dimension by dimension, each within what the ones before have left: every element of y
   // is written once.
   Tensor inner = y, source = x.detach();
   for (int d = 0; d < x.dim(); ++d) {
-    const int64_t left = std::max<int64_t>(before(d), 0), right = std::max<int64_t>(after(d), 0);
+    const int64_t left = std::max<int64_t>(before[d], 0), right = std::max<int64_t>(after[d], 0);
     const int64_t kept = shape[d] - left - right;
     if (left > 0) k.fill(value, part(inner, d, 0, left).out());
     if (right > 0) k.fill(value, part(inner, d, left + kept, right).out());
     inner = part(inner, d, left, kept);
-    source = part(source, d, std::max<int64_t>(-before(d), 0), kept);
+    source = part(source, d, std::max<int64_t>(-before[d], 0), kept);
   }
   k.copy(source.in(), inner.out());
 
-  Dims margins_before, margins_after;  // of the last dimensions, innermost first
-  for (int i = 0; i < padded; ++i) {
-    margins_before.push_back(amounts[2 * static_cast<size_t>(i)]);
-    margins_after.push_back(amounts[2 * static_cast<size_t>(i) + 1]);
+  return record("pad", y, {x}, {},
+                [before = margins.before, after = margins.after](const Backward& b) -> Grads {
+                  std::vector<int64_t> opposite;
+                  for (int d = before.size() - 1; d >= 0; --d) {
+                    opposite.push_back(-before[d]);
+                    opposite.push_back(-after[d]);
+                  }
+                  return {pad(b.dy(), opposite)};
+                });
+}
+
+Tensor pad(const Tensor& x, const std::vector<int64_t>& amounts, PadMode mode, Scalar value) {
+  if (mode == PadMode::constant) return pad(x, amounts, value);
+  const auto [before, after, shape] = checked_margins(x, amounts);
+  Tensor y = x;
+  for (int d = static_cast<int>(x.dim()) - 1; d >= 0; --d) {
+    if (before[d] == 0 && after[d] == 0) continue;
+    y = index_select(y, d, places(mode, x, d, before[d], after[d]));
   }
-  return record("pad", y, {x}, {}, [margins_before, margins_after](const Backward& b) -> Grads {
-    std::vector<int64_t> opposite;
-    for (int i = 0; i < margins_before.size(); ++i) {
-      opposite.push_back(-margins_before[i]);
-      opposite.push_back(-margins_after[i]);
-    }
-    return {pad(b.dy(), opposite)};
-  });
+  return y.is_same(x) ? clone(x) : y;
 }
 
 Tensor cat(const std::vector<Tensor>& tensors, int64_t axis) {

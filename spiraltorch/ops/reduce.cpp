@@ -33,6 +33,12 @@ Tensor spread(const Tensor& y, const Shape& shape, DimSet dims) {
 // sum and prod keep floating types and count everything else in int64.
 DType sum_dtype(DType dtype) { return is_floating(dtype) ? dtype : DType::int64; }
 
+// Whether a sum of x in this dtype needs no copy: what the kernel accumulates in holds every x and is rounded
+// once.
+bool kernel_converts(DType x, DType sum) {
+  return is_floating(x) ? is_floating(sum) && promote(x, sum) == sum : sum == DType::int64;
+}
+
 // The dimensions that an op over x reduces; refuses an undefined x.
 DimSet checked_axes(const char* op, const Tensor& x, const Axes& axes) {
   check_operands(op, {{"x", x}});
@@ -41,19 +47,23 @@ DimSet checked_axes(const char* op, const Tensor& x, const Axes& axes) {
 
 }  // namespace
 
-Tensor sum(const Tensor& x, const Axes& axes, KeepDim keep) {
-  const DimSet dims = checked_axes("sum", x, axes);
-  const Tensor y = reduced(Reduce::sum, x, dims, keep, sum_dtype(x.dtype()));
+Tensor sum(const Tensor& input, const Axes& axes, KeepDim keep, std::optional<DType> dtype) {
+  const DimSet dims = checked_axes("sum", input, axes);
+  const DType wanted = dtype.value_or(sum_dtype(input.dtype()));
+  const Tensor x = kernel_converts(input.dtype(), wanted) ? input : to(input, wanted);
+  const Tensor y = reduced(Reduce::sum, x, dims, keep, wanted);
   return record("sum", y, {x}, {}, [dims, shape = x.shape()](const Backward& b) -> Grads {
     return {spread(b.dy(), shape, dims)};
   });
 }
 
-Tensor mean(const Tensor& x, const Axes& axes, KeepDim keep) {
-  const DimSet dims = checked_axes("mean", x, axes);
-  check<DTypeError>(is_floating(x.dtype()),
-                    "mean: expected a floating-point tensor, got {}; convert it with to()", x.dtype());
-  const Tensor y = reduced(Reduce::mean, x, dims, keep, x.dtype());
+Tensor mean(const Tensor& input, const Axes& axes, KeepDim keep, std::optional<DType> dtype) {
+  const DimSet dims = checked_axes("mean", input, axes);
+  const DType wanted = dtype.value_or(input.dtype());
+  check<DTypeError>(is_floating(wanted),
+                    "mean: expected a floating-point tensor, got {}; convert it with to()", wanted);
+  const Tensor x = kernel_converts(input.dtype(), wanted) ? input : to(input, wanted);
+  const Tensor y = reduced(Reduce::mean, x, dims, keep, wanted);
   return record("mean", y, {x}, {}, [dims, shape = x.shape()](const Backward& b) -> Grads {
     const double count = static_cast<double>(numel_of(shape)) / static_cast<double>(b.dy().numel());
     return {spread(b.dy() / count, shape, dims)};
@@ -81,10 +91,10 @@ Tensor product_of_others(const Tensor& x, int dim) {
 }
 
 // Over one dimension or, with -1, over all.
-Tensor product(const Tensor& input, int dim, KeepDim keep) {
-  const Tensor x = autocast_float32(input);
+Tensor product(const Tensor& input, int dim, KeepDim keep, std::optional<DType> dtype) {
+  const Tensor x = dtype ? to(input, *dtype) : autocast_float32(input);
   const DimSet dims = dim < 0 ? (DimSet{1} << x.dim()) - 1 : DimSet{1} << dim;
-  const Tensor y = reduced(Reduce::prod, x, dims, keep, sum_dtype(x.dtype()));
+  const Tensor y = reduced(Reduce::prod, x, dims, keep, dtype.value_or(sum_dtype(x.dtype())));
   return record("prod", y, {x}, Keep{x, y}, [dims, dim](const Backward& b) -> Grads {
     const Tensor x = b.kept(0), y = b.kept(1), &dy = b.dy();
     if (x.numel() == 0) return {zeros_like(x)};
@@ -97,15 +107,15 @@ Tensor product(const Tensor& input, int dim, KeepDim keep) {
 
 }  // namespace
 
-Tensor prod(const Tensor& x) {
+Tensor prod(const Tensor& x, std::optional<DType> dtype) {
   check_operands("prod", {{"x", x}});
-  return product(x, -1, false);
+  return product(x, -1, false, dtype);
 }
 
-Tensor prod(const Tensor& x, int64_t axis, KeepDim keep) {
+Tensor prod(const Tensor& x, int64_t axis, KeepDim keep, std::optional<DType> dtype) {
   check_operands("prod", {{"x", x}});
   const int dim = normalize_dim("prod", axis, x.dim());
-  return product(x, x.dim() == 0 ? -1 : dim, keep);
+  return product(x, x.dim() == 0 ? -1 : dim, keep, dtype);
 }
 
 namespace {

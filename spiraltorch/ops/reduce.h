@@ -9,13 +9,14 @@
 
 namespace [[gnu::visibility("default")]] st {
 
-/// Sum; integers and bool give int64. `sum(x)`, `sum(x, 1)`, `sum(x, {0, 2}, keepdim)`. Source: torch.sum.
-Tensor sum(const Tensor& x, const Axes& dims = {}, KeepDim keep = false);
-/// Arithmetic mean; integers are refused; NaN of nothing. Source: torch.mean.
-Tensor mean(const Tensor& x, const Axes& dims = {}, KeepDim keep = false);
+/// Sum; integers and bool give int64. `sum(x)`, `sum(x, 1)`, `sum(x, {0, 2}, keepdim)`. `dtype`, here and
+/// below: x is converted to it first, and the result has it. Source: torch.sum.
+Tensor sum(const Tensor& x, const Axes& dims = {}, KeepDim keep = false, std::optional<DType> dtype = {});
+/// Arithmetic mean; integers are refused without a floating `dtype`; NaN of nothing. Source: torch.mean.
+Tensor mean(const Tensor& x, const Axes& dims = {}, KeepDim keep = false, std::optional<DType> dtype = {});
 /// Product of all elements, or of those along `dim`; integers and bool give int64. Source: torch.prod.
-Tensor prod(const Tensor& x);
-Tensor prod(const Tensor& x, int64_t dim, KeepDim keep = false);
+Tensor prod(const Tensor& x, std::optional<DType> dtype = {});
+Tensor prod(const Tensor& x, int64_t dim, KeepDim keep = false, std::optional<DType> dtype = {});
 
 /// A value and the index of its first occurrence along one dimension.
 struct ValueIndex {

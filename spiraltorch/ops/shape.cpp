@@ -98,15 +98,15 @@ int dim_of(const char* op, const Tensor& x, int64_t axis) {
   return normalize_dim(op, axis, x.dim());
 }
 
-// Pieces of the given length, recorded as one op: the gradients of all pieces are joined in one pass.
-std::vector<Tensor> pieces(const char* op, const Tensor& x, int dim, int64_t count, int64_t length) {
-  const int64_t size = x.shape()[dim];
+// Pieces of these lengths, recorded as one op: the gradients of all pieces are joined in one pass.
+std::vector<Tensor> pieces(const char* op, const Tensor& x, int dim, const std::vector<int64_t>& lengths) {
   std::vector<Tensor> parts;
-  for (int64_t i = 0; i < count; ++i) {
-    const int64_t start = std::min(i * length, size);
-    parts.push_back(picked(x, dim, start, std::min(length, size - start), 1));
+  int64_t start = 0;
+  for (const int64_t length : lengths) {
+    parts.push_back(picked(x, dim, start, length, 1));
+    start += length;
   }
-  record(op, parts, std::span(&x, 1), {}, [dim, count](const Backward& b) -> Grads {
+  record(op, parts, std::span(&x, 1), {}, [dim, count = std::ssize(lengths)](const Backward& b) -> Grads {
     std::vector<Tensor> dys;
     dys.reserve(static_cast<size_t>(count));
     for (int i = 0; i < count; ++i) dys.push_back(b.dy(i));
@@ -298,15 +298,31 @@ std::vector<Tensor> split(const Tensor& x, int64_t size, int64_t axis) {
   check<ValueError>(size > 0 || (size == 0 && whole == 0),
                     "split: pieces of {} entries do not make up a dimension of size {} (x: {}, dim: {})",
                     size, whole, x.shape(), dim);
-  const int64_t count = whole == 0 ? 1 : (whole - 1) / size + 1;
-  return pieces("split", x, dim, count, size);
+  std::vector<int64_t> sizes(static_cast<size_t>(whole == 0 ? 1 : (whole - 1) / size + 1), size);
+  sizes.back() = whole - size * (std::ssize(sizes) - 1);
+  return pieces("split", x, dim, sizes);
+}
+
+std::vector<Tensor> split(const Tensor& x, const std::vector<int64_t>& sizes, int64_t axis) {
+  const int dim = dim_of("split", x, axis);
+  const int64_t whole = x.shape()[dim];
+  int64_t left = whole;
+  for (const int64_t size : sizes) {
+    check<ValueError>(size >= 0, "split: a size is {}, expected at least 0", size);
+    left -= std::min(size, left + 1);  // -1 and stays there if they are too many
+  }
+  check<ValueError>(left == 0, "split: sizes {} do not add up to dimension {} of size {} (x: {})", sizes, dim,
+                    whole, x.shape());
+  return pieces("split", x, dim, sizes);
 }
 
 std::vector<Tensor> chunk(const Tensor& x, int64_t chunks, int64_t axis) {
   const int dim = dim_of("chunk", x, axis);
   check<ValueError>(chunks > 0, "chunk: the number of chunks is {}, expected at least 1", chunks);
   const int64_t whole = x.shape()[dim];
-  if (whole == 0) return pieces("chunk", x, dim, chunks, 0);  // as torch: that many empty ones
+  if (whole == 0)
+    return pieces("chunk", x, dim,
+                  std::vector<int64_t>(static_cast<size_t>(chunks)));  // as torch: that many empty ones
   return split(x, (whole - 1) / chunks + 1, dim);
 }
 

@@ -38,6 +38,8 @@ Tensor slice(const Tensor& x, int64_t dim, std::optional<int64_t> start, std::op
 
 /// Pieces of `size` entries of dimension `dim`, the last one smaller if it must be. Source: torch.split.
 std::vector<Tensor> split(const Tensor& x, int64_t size, int64_t dim = 0);
+/// Pieces of these sizes, which must add up to the size of `dim`. Source: torch.split with a list.
+std::vector<Tensor> split(const Tensor& x, const std::vector<int64_t>& sizes, int64_t dim = 0);
 /// At most `chunks` pieces of equal size, the last one smaller if it must be. Source: torch.chunk.
 std::vector<Tensor> chunk(const Tensor& x, int64_t chunks, int64_t dim = 0);
 /// Every entry of dimension `dim`, which goes. Source: torch.unbind.

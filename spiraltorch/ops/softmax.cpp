@@ -5,13 +5,15 @@
 #include "spiraltorch/autograd/node.h"
 #include "spiraltorch/backend/kernels.h"
 #include "spiraltorch/ops/arithmetic.h"
+#include "spiraltorch/ops/copy.h"
 #include "spiraltorch/ops/reduce.h"
 #include "spiraltorch/tensor/operands.h"
 
 namespace st {
 
-Tensor softmax(const Tensor& x, int64_t axis) {
-  check_operands("softmax", {{"x", x}});
+Tensor softmax(const Tensor& input, int64_t axis, std::optional<DType> dtype) {
+  check_operands("softmax", {{"x", input}});
+  const Tensor x = to(input, dtype.value_or(input.dtype()));
   const int dim = normalize_dim("softmax", axis, x.dim());
   check_floating("softmax", x);
   const Tensor y = empty_like(x);
@@ -25,8 +27,9 @@ Tensor softmax(const Tensor& x, int64_t axis) {
   });
 }
 
-Tensor log_softmax(const Tensor& x, int64_t axis) {
-  check_operands("log_softmax", {{"x", x}});
+Tensor log_softmax(const Tensor& input, int64_t axis, std::optional<DType> dtype) {
+  check_operands("log_softmax", {{"x", input}});
+  const Tensor x = to(input, dtype.value_or(input.dtype()));
   const int dim = normalize_dim("log_softmax", axis, x.dim());
   check_floating("log_softmax", x);
   const Tensor y = empty_like(x);

@@ -62,6 +62,9 @@ Tensor Tensor::index_add(int64_t dim, const Tensor& index, const Tensor& source)
   return st::index_add(*this, dim, index, source);
 }
 std::vector<Tensor> Tensor::split(int64_t size, int64_t dim) const { return st::split(*this, size, dim); }
+std::vector<Tensor> Tensor::split(const std::vector<int64_t>& sizes, int64_t dim) const {
+  return st::split(*this, sizes, dim);
+}
 std::vector<Tensor> Tensor::chunk(int64_t chunks, int64_t dim) const { return st::chunk(*this, chunks, dim); }
 std::vector<Tensor> Tensor::unbind(int64_t dim) const { return st::unbind(*this, dim); }
 Tensor Tensor::clone() const { return st::clone(*this); }
@@ -95,12 +98,22 @@ Tensor Tensor::minimum(const Tensor& other) const { return st::minimum(*this, ot
 Tensor Tensor::eq(const Tensor& other) const { return st::eq(*this, other); }
 Tensor Tensor::eq(Scalar other) const { return st::eq(*this, other); }
 Tensor Tensor::matmul(const Tensor& other) const { return st::matmul(*this, other); }
-Tensor Tensor::softmax(int64_t dim) const { return st::softmax(*this, dim); }
-Tensor Tensor::log_softmax(int64_t dim) const { return st::log_softmax(*this, dim); }
-Tensor Tensor::sum(const Axes& dims, KeepDim keep) const { return st::sum(*this, dims, keep); }
-Tensor Tensor::mean(const Axes& dims, KeepDim keep) const { return st::mean(*this, dims, keep); }
-Tensor Tensor::prod() const { return st::prod(*this); }
-Tensor Tensor::prod(int64_t dim, KeepDim keep) const { return st::prod(*this, dim, keep); }
+Tensor Tensor::softmax(int64_t dim, std::optional<DType> dtype) const {
+  return st::softmax(*this, dim, dtype);
+}
+Tensor Tensor::log_softmax(int64_t dim, std::optional<DType> dtype) const {
+  return st::log_softmax(*this, dim, dtype);
+}
+Tensor Tensor::sum(const Axes& dims, KeepDim keep, std::optional<DType> dtype) const {
+  return st::sum(*this, dims, keep, dtype);
+}
+Tensor Tensor::mean(const Axes& dims, KeepDim keep, std::optional<DType> dtype) const {
+  return st::mean(*this, dims, keep, dtype);
+}
+Tensor Tensor::prod(std::optional<DType> dtype) const { return st::prod(*this, dtype); }
+Tensor Tensor::prod(int64_t dim, KeepDim keep, std::optional<DType> dtype) const {
+  return st::prod(*this, dim, keep, dtype);
+}
 Tensor Tensor::max() const { return st::max(*this); }
 Tensor Tensor::min() const { return st::min(*this); }
 ValueIndex Tensor::max(int64_t dim, KeepDim keep) const { return st::max(*this, dim, keep); }

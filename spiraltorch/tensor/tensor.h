@@ -171,6 +171,7 @@ class Tensor {
   Tensor scatter_add(int64_t dim, const Tensor& index, const Tensor& source) const;
   Tensor index_add(int64_t dim, const Tensor& index, const Tensor& source) const;
   std::vector<Tensor> split(int64_t size, int64_t dim = 0) const;
+  std::vector<Tensor> split(const std::vector<int64_t>& sizes, int64_t dim = 0) const;
   std::vector<Tensor> chunk(int64_t chunks, int64_t dim = 0) const;
   std::vector<Tensor> unbind(int64_t dim = 0) const;
 
@@ -227,14 +228,14 @@ class Tensor {
   Tensor isnan() const;
   Tensor isfinite() const;
   Tensor matmul(const Tensor& other) const;
-  Tensor softmax(int64_t dim) const;
-  Tensor log_softmax(int64_t dim) const;
+  Tensor softmax(int64_t dim, std::optional<DType> dtype = {}) const;
+  Tensor log_softmax(int64_t dim, std::optional<DType> dtype = {}) const;
 
   // --- reductions ---
-  Tensor sum(const Axes& dims = {}, KeepDim keep = false) const;
-  Tensor mean(const Axes& dims = {}, KeepDim keep = false) const;
-  Tensor prod() const;
-  Tensor prod(int64_t dim, KeepDim keep = false) const;
+  Tensor sum(const Axes& dims = {}, KeepDim keep = false, std::optional<DType> dtype = {}) const;
+  Tensor mean(const Axes& dims = {}, KeepDim keep = false, std::optional<DType> dtype = {}) const;
+  Tensor prod(std::optional<DType> dtype = {}) const;
+  Tensor prod(int64_t dim, KeepDim keep = false, std::optional<DType> dtype = {}) const;
   Tensor max() const;
   Tensor min() const;
   ValueIndex max(int64_t dim, KeepDim keep = false) const;

@@ -48,6 +48,8 @@ TEST(Conv, PrintsAsPyTorch) {
       Conv2d("", 2, 4, 3, {.padding = "same", .dilation = {1, 2}, .groups = 2, .bias = false}).extra_repr(),
       "2, 4, kernel_size=(3, 3), stride=(1, 1), padding=same, dilation=(1, 2), groups=2, bias=False");
   EXPECT_EQ(Conv1d("", 4, 6, 3, {.groups = 2}).extra_repr(), "4, 6, kernel_size=(3,), stride=(1,), groups=2");
+  EXPECT_EQ(Conv1d("", 4, 6, 3, {.padding = 1, .bias = false, .padding_mode = PadMode::reflect}).extra_repr(),
+            "4, 6, kernel_size=(3,), stride=(1,), padding=(1,), bias=False, padding_mode=reflect");
   EXPECT_EQ(MaxPool2d({3, 2}, {.stride = 2, .padding = 1}).extra_repr(),
             "kernel_size=(3, 2), stride=2, padding=1, dilation=1, ceil_mode=False");
   EXPECT_EQ(MaxPool1d(3, {.stride = 2, .padding = 1}).extra_repr(),
@@ -74,6 +76,22 @@ TEST(Conv, LayersPassTheirOptionsOn) {
   EXPECT_TRUE(equal(AvgPool1d(3, {.stride = 1})(line), avg_pool1d(line, 3, {.stride = 1})));
   EXPECT_TRUE(equal(AdaptiveAvgPool2d({2, -1})(x), adaptive_avg_pool2d(x, {2, 8})));
   EXPECT_TRUE(equal(AdaptiveAvgPool1d(4)(line), adaptive_avg_pool1d(line, 4)));
+}
+
+// {left, right, top, bottom} as PyTorch's _reversed_padding_repeated_twice; of "same", the larger half is
+// after.
+TEST(Conv, PaddingModes) {
+  const Tensor x = randn({2, 4, 9, 8}), line = randn({2, 4, 9});
+  for (const PadMode mode : {PadMode::reflect, PadMode::replicate, PadMode::circular}) {
+    Conv2d layer("", 4, 6, {3, 2}, {.stride = {2, 1}, .padding = {2, 1}, .groups = 2, .padding_mode = mode});
+    EXPECT_TRUE(
+        equal(layer(x), conv2d(pad(x, {1, 1, 2, 2}, mode), layer.weight, layer.bias, {{2, 1}, 0, 1, 2})));
+    Conv2d same("", 4, 6, {4, 3}, {.padding = "same", .dilation = {1, 2}, .padding_mode = mode});
+    EXPECT_EQ(same(x).shape(), (Shape{2, 6, 9, 8}));
+    EXPECT_TRUE(equal(same(x), conv2d(pad(x, {2, 2, 1, 2}, mode), same.weight, same.bias, {1, 0, {1, 2}})));
+    Conv1d flat("", 4, 6, 4, {.padding = "same", .padding_mode = mode});
+    EXPECT_TRUE(equal(flat(line), conv1d(pad(line, {1, 2}, mode), flat.weight, flat.bias)));
+  }
 }
 
 TEST(Conv, StateAndCopies) {

@@ -18,9 +18,10 @@ Tensor input() { return tensor({{0.5, -1, 2, 0.25}, {1.5, 0, -0.75, 3}, {-2, 1, 
 Tensor gradient() { return tensor({{1, 2, 3, 4}, {0, -1, 1, 2}, {.5, .25, -1, 0}}); }
 
 // y = torch.softmax(x, dim) (or log_softmax) and torch.autograd.grad(y, x, gradient), PyTorch 2.13.
+using Softmax = Tensor (*)(const Tensor& x, int64_t dim, std::optional<DType> dtype);
 struct Case {
   const char* name;
-  Tensor (*f)(const Tensor&, int64_t);
+  Softmax f;
   int64_t dim;
   std::vector<double> y, dx;
 };
@@ -60,7 +61,7 @@ TEST(Softmax, ValuesAndGradientsOfPyTorch) {
     SCOPED_TRACE(c.name);
     const Tensor x = input();
     x.requires_grad_();
-    const Tensor y = c.f(x, c.dim);
+    const Tensor y = c.f(x, c.dim, {});
     expect_values(y, c.y, 4e-7);
     expect_values(grad({y}, {x}, {.grad_outputs = {gradient()}})[0], c.dx, 1e-6);
   }
@@ -71,9 +72,9 @@ TEST(Softmax, ComposedGradientAgreesAndHasASecondDerivative) {
     SCOPED_TRACE(c.name);
     const Tensor x = input().to(DType::float64), dy = gradient().to(DType::float64);
     x.requires_grad_();
-    const Tensor fused = grad({c.f(x, c.dim)}, {x}, {.grad_outputs = {dy}})[0];
+    const Tensor fused = grad({c.f(x, c.dim, {})}, {x}, {.grad_outputs = {dy}})[0];
     const auto composed = [&](const Tensor& at) {
-      return grad({c.f(at, c.dim)}, {at}, {.grad_outputs = {dy}, .create_graph = true})[0];
+      return grad({c.f(at, c.dim, {})}, {at}, {.grad_outputs = {dy}, .create_graph = true})[0];
     };
     const Tensor dx = composed(x);
     expect_values(dx, fused.to_vector<double>(), 1e-14);

@@ -43,9 +43,6 @@ const char* const kConv =
     "in_channels out_channels kernel_size stride padding dilation groups bias padding_mode";
 const char* const kMaxPool = "kernel_size stride padding dilation return_indices ceil_mode";
 
-void check_mode(const Call& c) {
-  if (c.text("padding_mode", "zeros") != "zeros") throw NotExpressible("padding_mode other than zeros");
-}
 void check_indices(const Call& c) {
   if (c.flag("return_indices", false)) throw NotExpressible("argument return_indices of a layer");
 }
@@ -64,19 +61,17 @@ const std::vector<LayerType>& layers() {
        batch_norm<nn::BatchNorm2d>},
       {"Conv1d", kConv,
        [](C c) -> std::unique_ptr<nn::Layer> {
-         check_mode(c);
          return std::make_unique<nn::Conv1d>(
              "layer", c.integer("in_channels"), c.integer("out_channels"), pair(c, "kernel_size").w(),
              nn::Conv1dOptions{pair(c, "stride", 1).w(), padding(c), pair(c, "dilation", 1).w(),
-                               c.integer("groups", 1), c.flag("bias", true)});
+                               c.integer("groups", 1), c.flag("bias", true), pad_mode(c, "padding_mode")});
        }},
       {"Conv2d", kConv,
        [](C c) -> std::unique_ptr<nn::Layer> {
-         check_mode(c);
          return std::make_unique<nn::Conv2d>(
              "layer", c.integer("in_channels"), c.integer("out_channels"), pair(c, "kernel_size"),
              nn::Conv2dOptions{pair(c, "stride", 1), padding(c), pair(c, "dilation", 1),
-                               c.integer("groups", 1), c.flag("bias", true)});
+                               c.integer("groups", 1), c.flag("bias", true), pad_mode(c, "padding_mode")});
        }},
       {"MaxPool1d", kMaxPool,
        [](C c) -> std::unique_ptr<nn::Layer> {

@@ -14,7 +14,6 @@ NN = pathlib.Path(__file__).resolve().parents[2] / "spiraltorch" / "nn"
 # Lines of op_db (a pattern) for functions of ours that are not asked, and why.
 LEFT_OUT = {
     r"nn\.functional\.interpolate\.(?!bilinear).*": "of interpolate there is vision::resize_bilinear alone",
-    r"nn\.functional\.pad\.replicate_negative": "of pad there is the mode constant alone",
     r"nn\.functional\.silu\.complex": "there are no complex numbers",
     r"nn\.functional\.batch_norm\.without_cudnn": "the samples of nn.functional.batch_norm",
 }

@@ -51,7 +51,8 @@ reshape rsub scalar_tensor scatter_add select sigmoid sign sin slice softmax sof
 squeeze.multiple stack sub sum t tanh transpose unbind unsqueeze view zeros zeros_like
 max.reduction_with_dim max.reduction_no_dim min.reduction_with_dim min.reduction_no_dim
 nn.functional.batch_norm nn.functional.cross_entropy nn.functional.linear nn.functional.mse_loss nn.functional.pad.constant
-nn.functional.pad.reflect nn.functional.pad.replicate nn.functional.pad.circular nn.functional.relu
+nn.functional.pad.reflect nn.functional.pad.replicate nn.functional.pad.replicate_negative nn.functional.pad.circular
+nn.functional.relu
 nn.functional.leaky_relu nn.functional.elu nn.functional.gelu nn.functional.silu nn.functional.softplus nn.functional.hardswish
 nn.functional.logsigmoid nn.functional.layer_norm nn.functional.dropout nn.functional.nll_loss nn.functional.l1_loss
 nn.functional.smooth_l1_loss nn.functional.binary_cross_entropy nn.functional.binary_cross_entropy_with_logits

@@ -49,9 +49,8 @@ Scalar scalar_of(const Json& value) {
   return real_of(value);
 }
 
-// What PyTorch's argument dtype asks for: the input is cast before anything is computed.
-Tensor cast(const Call& c) {
-  return c.has("dtype") ? to(c.tensor("input"), c.dtype("dtype")) : c.tensor("input");
+std::optional<DType> dtype(const Call& c) {
+  return c.has("dtype") ? std::optional(c.dtype("dtype")) : std::nullopt;
 }
 
 Reduction reduction(const Call& c) {
@@ -239,12 +238,12 @@ const std::vector<Op>& ops() {
       {"contiguous", "input", unary(ST_CALL(contiguous))},
       {"to", "input dtype", [](C c) -> Result { return to(c.tensor("input"), c.dtype("dtype")); }},
       // --- reductions
-      {"sum", "input dim keepdim dtype", [](C c) -> Result { return sum(cast(c), c.axes("dim"), c.keep()); }},
-      {"mean", "input dim keepdim dtype", [](C c) -> Result { return mean(cast(c), c.axes("dim"), c.keep()); }},
+      {"sum", "input dim keepdim dtype", [](C c) -> Result { return sum(c.tensor("input"), c.axes("dim"), c.keep(), dtype(c)); }},
+      {"mean", "input dim keepdim dtype", [](C c) -> Result { return mean(c.tensor("input"), c.axes("dim"), c.keep(), dtype(c)); }},
       {"prod", "input dim keepdim dtype",
        [](C c) -> Result {
-         if (!c.has("dim")) return prod(cast(c));
-         return prod(cast(c), c.integer("dim"), c.keep());
+         if (!c.has("dim")) return prod(c.tensor("input"), dtype(c));
+         return prod(c.tensor("input"), c.integer("dim"), c.keep(), dtype(c));
        }},
       {"max", "input dim keepdim", extremum(ST_CALL(max), ST_CALL(max), ST_CALL(maximum))},
       {"min", "input dim keepdim", extremum(ST_CALL(min), ST_CALL(min), ST_CALL(minimum))},
@@ -290,15 +289,18 @@ const std::vector<Op>& ops() {
        }},
       {"split", "tensor split_size_or_sections dim",
        [](C c) -> Result {
-         return split(c.tensor("tensor"), c.integer("split_size_or_sections"), c.integer("dim", 0));
+         const Tensor& x = c.tensor("tensor");
+         if (c.is_list("split_size_or_sections")) {
+           return split(x, c.integers("split_size_or_sections"), c.integer("dim", 0));
+         }
+         return split(x, c.integer("split_size_or_sections"), c.integer("dim", 0));
        }},
       {"chunk", "input chunks dim",
        [](C c) -> Result { return chunk(c.tensor("input"), c.integer("chunks"), c.integer("dim", 0)); }},
       {"unbind", "input dim", [](C c) -> Result { return unbind(c.tensor("input"), c.integer("dim", 0)); }},
       {"pad", "input pad mode value",
        [](C c) -> Result {
-         if (c.text("mode", "constant") != "constant") throw NotExpressible("pad: mode other than constant");
-         return pad(c.tensor("input"), c.integers("pad"), c.scalar("value", 0.0));
+         return pad(c.tensor("input"), c.integers("pad"), pad_mode(c, "mode"), c.scalar("value", 0.0));
        }},
       {"cat", "tensors dim", [](C c) -> Result { return cat(c.tensors("tensors"), c.integer("dim", 0)); }},
       {"stack", "tensors dim",
@@ -375,8 +377,8 @@ const std::vector<Op>& ops() {
          const std::vector<int64_t> size = c.integers("size");
          return vision::resize_bilinear(c.tensor("input"), size.front(), size.back());
        }},
-      {"softmax", "input dim dtype", [](C c) -> Result { return softmax(cast(c), c.integer("dim")); }},
-      {"log_softmax", "input dim dtype", [](C c) -> Result { return log_softmax(cast(c), c.integer("dim")); }},
+      {"softmax", "input dim dtype", [](C c) -> Result { return softmax(c.tensor("input"), c.integer("dim"), dtype(c)); }},
+      {"log_softmax", "input dim dtype", [](C c) -> Result { return log_softmax(c.tensor("input"), c.integer("dim"), dtype(c)); }},
       {"cross_entropy", "input target weight ignore_index reduction label_smoothing",
        [](C c) -> Result {
          return cross_entropy(c.tensor("input"), c.tensor("target"),
@@ -650,6 +652,15 @@ Pair pair(const Call& c, const std::string& name, Pair otherwise) {
   if (values.size() > 2) throw NotExpressible("more than 2 numbers in " + name);
   if (values.empty()) return otherwise;
   return values.size() == 1 ? Pair(values[0]) : Pair(values[0], values[1]);
+}
+
+PadMode pad_mode(const Call& c, const std::string& name) {
+  const std::string mode = c.text(name, "zeros");
+  if (mode == "zeros" || mode == "constant") return PadMode::zeros;
+  if (mode == "reflect") return PadMode::reflect;
+  if (mode == "replicate") return PadMode::replicate;
+  if (mode == "circular") return PadMode::circular;
+  throw NotExpressible(name + " \"" + mode + "\"");
 }
 
 Padding padding(const Call& c) {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "spiraltorch/core/pair.h"
+#include "spiraltorch/ops/join.h"
 #include "spiraltorch/tensor/tensor.h"
 
 namespace st::test {
@@ -73,6 +74,8 @@ class Call {
 Pair pair(const Call& c, const std::string& name, Pair otherwise = {});
 /// The argument padding: numbers or a name.
 Padding padding(const Call& c);
+/// The argument `name`: "zeros" or "constant", as when absent, "reflect", "replicate" or "circular".
+PadMode pad_mode(const Call& c, const std::string& name);
 /// The argument output_size, where null stands for the size of the input.
 Pair output_size(const Call& c);
 

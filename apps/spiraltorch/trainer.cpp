@@ -156,13 +156,19 @@ st::StateDict Trainer::state() const {
 }
 
 void Trainer::load_state(const st::StateDict& state) {
+  Place place;
+  for_each_field(place, [&]<class T>(const char* name, T& value) {
+    value = state.at(std::string("place.") + name).template item<T>();
+    st::check<st::ValueError>(value >= 0, "checkpoint: place.{} is {}, expected at least 0", name, value);
+  });
+  st::check<st::ValueError>(place.batch <= loader_.size(),
+                            "checkpoint: place.batch is {}, the epoch has {} batches", place.batch,
+                            loader_.size());
   model_.load_state_dict(take(state, "model"));
   optimizer_.load_state_dict(take(state, "optimizer"));
   schedule_.load_state_dict(take(state, "schedule"));
   scaler_.load_state_dict(take(state, "scaler"));
-  for_each_field(place_, [&]<class T>(const char* name, T& value) {
-    value = state.at(std::string("place.") + name).template item<T>();
-  });
+  place_ = place;
   at_.reset();
   st::Generator& random = st::default_generator();
   random.set_state(state.at("random.epoch").data<uint8_t>());

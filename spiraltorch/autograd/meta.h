@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "spiraltorch/autograd/node.h"
+#include "spiraltorch/core/mutex.h"
 
 namespace [[gnu::visibility("default")]] st {
 
@@ -16,6 +17,7 @@ struct AutogradMeta {
   std::shared_ptr<Node> grad_fn;
   Tensor grad;
   std::weak_ptr<Node> accumulator;                  // the node that adds to `grad`, while a graph holds it
+  Mutex grad_mutex, accumulator_mutex;              // threads that record and run graphs of one leaf
   std::vector<std::pair<int64_t, GradHook>> hooks;  // of a leaf; those of other tensors stand in grad_fn
   std::shared_ptr<const Manifold> manifold;         // null: Euclidean
 };

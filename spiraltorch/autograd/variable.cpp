@@ -2,6 +2,7 @@
 #include <atomic>
 #include <cstdint>
 #include <limits>
+#include <mutex>
 
 #include "spiraltorch/autograd/engine.h"
 #include "spiraltorch/autograd/meta.h"
@@ -28,6 +29,7 @@ class Accumulate final : public Node {
   Grads apply(const Backward& b) override {
     AutogradMeta& meta = *leaf_->autograd;
     Tensor dy = b.take_dy();
+    const std::lock_guard lock(meta.grad_mutex);
     if (!meta.grad.defined()) {
       meta.grad = taken_over(std::move(dy));
     } else if (grad_enabled()) {
@@ -66,6 +68,7 @@ Edge edge_to(const Tensor& x) {
   if (!meta) return {};
   if (meta->grad_fn) return {meta->grad_fn, meta->output, x.shape(), x.dtype()};
   if (!meta->requires_grad) return {};
+  const std::lock_guard lock(meta->accumulator_mutex);
   std::shared_ptr<Node> accumulator = meta->accumulator.lock();
   if (!accumulator) {
     accumulator = std::make_shared<Accumulate>(x);

@@ -4,6 +4,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <string_view>
 
@@ -133,6 +134,14 @@ decltype(auto) visit_dtype(DType dtype, F&& f) {
   return f(TypeTag<bool>{});
 }
 
+/// A floating-point number without its fraction; what I cannot hold, NaN too, becomes its least value, as x86
+/// converts.
+template <class I, class F>
+inline I truncated(F value) {
+  constexpr F kEnd = static_cast<F>(uint64_t{1} << (8 * sizeof(I) - 1));  // the first that is too large
+  return value >= -kEnd && value < kEnd ? static_cast<I>(value) : std::numeric_limits<I>::min();
+}
+
 /// One element converted: through float for the 16-bit types; to bool is "not zero".
 template <class To, class From>
 inline To convert(From value) {
@@ -147,7 +156,9 @@ inline To convert(From value) {
   } else if constexpr (std::is_same_v<To, bool>) {
     return value != From{};
   } else if constexpr (std::is_floating_point_v<From> && std::is_same_v<To, uint8_t>) {
-    return static_cast<uint8_t>(static_cast<int64_t>(value));  // as PyTorch: -1.0 becomes 255
+    return static_cast<uint8_t>(truncated<int64_t>(value));  // as PyTorch: -1.0 becomes 255
+  } else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>) {
+    return truncated<To>(value);
   } else {
     return static_cast<To>(value);
   }

@@ -27,7 +27,7 @@ class Prefetch::Team {
     bool done;
   };
 
-  Team(int workers, const Load& load) : load_(load), record_(grad_enabled()) {
+  Team(int workers, const Load& load) : load_(load), record_(grad_enabled()), autocast_(autocast_dtype()) {
     try {
       for (int i = 0; i < workers; ++i) threads_.emplace_back([this] { work(); });
     } catch (...) {  // the system has no more threads
@@ -64,6 +64,7 @@ class Prefetch::Team {
   void work() {
     const SerialGuard serial;
     const GradModeGuard mode(record_);  // modes belong to threads: this one continues the caller's
+    const AutocastMode autocast(autocast_);
     std::unique_lock lock(mutex_);
     while (true) {
       work_to_do_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
@@ -97,6 +98,7 @@ class Prefetch::Team {
 
   const Load& load_;
   const bool record_;
+  const std::optional<DType> autocast_;
   std::mutex mutex_;  // guards what follows
   std::condition_variable work_to_do_, job_done_;
   std::deque<Job> jobs_;      // in order, until taken

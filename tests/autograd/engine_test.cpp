@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "spiraltorch/autograd/node.h"
@@ -273,6 +274,18 @@ TEST(Engine, AMillionOps) {
     Tensor y = x;  // released without a backward; each op keeps its inputs
     for (int i = 0; i < 1'000'000; ++i) y = y * x;
   }
+}
+
+// Recording and accumulating from several threads: under tsan, too.
+TEST(Leaf, ThreadsShareOne) {
+  const Tensor w = leaf({1, 2, 3});
+  const auto work = [&w] {
+    for (int i = 0; i < 200; ++i) sum(w * 2.0).backward();
+  };
+  std::thread a(work), b(work);
+  a.join();
+  b.join();
+  EXPECT_EQ(w.grad().to_vector<float>(), Floats({800, 800, 800}));
 }
 
 TEST(Leaf, GradientsOfTwoLeavesAreNeverOneTensor) {

@@ -12,12 +12,14 @@
 #include <set>
 #include <thread>
 
+#include "spiraltorch/amp/autocast.h"
 #include "spiraltorch/core/error.h"
 #include "spiraltorch/core/modes.h"
 #include "spiraltorch/core/parallel.h"
 #include "spiraltorch/data/normalize.h"
 #include "spiraltorch/data/tensor_dataset.h"
 #include "spiraltorch/ops/creation.h"
+#include "spiraltorch/ops/matmul.h"
 #include "tests/support/temp_dir.h"
 
 namespace st {
@@ -313,7 +315,7 @@ TEST(DataLoader, ErrorsArriveInTheLoopAsWhatTheyAre) {
 TEST(DataLoader, WorkersContinueTheCallersModes) {
   struct Modes {
     int64_t size() const { return 2; }
-    std::tuple<bool, bool, bool> get(int64_t) const {
+    std::tuple<bool, bool, bool> get(int64_t) const {  // records, one thread, autocasts
       bool serial = true;
       const auto me = std::this_thread::get_id();
       std::mutex mutex;
@@ -321,17 +323,22 @@ TEST(DataLoader, WorkersContinueTheCallersModes) {
         const std::lock_guard lock(mutex);
         serial = serial && std::this_thread::get_id() == me;
       });
-      return {grad_enabled(), serial, true};
+      return {grad_enabled(), serial, matmul(ones({1, 1}), ones({1, 1})).dtype() == DType::bfloat16};
     }
   };
   const DataLoader loader(Modes{}, {.workers = 1});
-  for (auto& [grad, serial, yes] : loader) {
+  for (auto& [grad, serial, autocast] : loader) {
     EXPECT_TRUE(grad.data<bool>()[0]);
     EXPECT_TRUE(serial.data<bool>()[0]);
-    EXPECT_EQ(yes.dtype(), DType::bool_);
+    EXPECT_FALSE(autocast.data<bool>()[0]);
+    EXPECT_EQ(autocast.dtype(), DType::bool_);
   }
   const NoGradGuard no_grad;
-  for (auto& [grad, serial, yes] : loader) EXPECT_FALSE(grad.data<bool>()[0]);
+  const amp::AutocastGuard autocasts;
+  for (auto& [grad, serial, autocast] : loader) {
+    EXPECT_FALSE(grad.data<bool>()[0]);
+    EXPECT_TRUE(autocast.data<bool>()[0]);
+  }
 }
 
 TEST(DataLoader, StacksTheExamplesOfUsers) {

@@ -119,6 +119,50 @@ TEST(Ball, GradientsEqualCentralDifferences) {
   }
 }
 
+// What is asked for alone is what is asked for together.
+TEST(Ball, EveryGradientAlone) {
+  manual_seed(2);
+  for (const NamedMap& map : all_maps()) {
+    for (const DType dtype : {DType::float32, DType::float64}) {
+      for (const int64_t d : {5, 40}) {
+        SCOPED_TRACE(format_text("{} {} {}", {map.name, to_text(dtype), to_text(d)}));
+        const Tensor x = points({4, d}, -1, 1, dtype), y = points({4, d}, -1, 1, dtype),
+                     v = (randn({4, d}) * 0.1).to(dtype), k = tensor(-1.0, DType::float64);
+        const auto gradients = [&](const std::vector<int>& wanted) {
+          const std::vector<Tensor> inputs = {x.clone(), y.clone(), v.clone(), k.clone()};
+          std::vector<Tensor> asked;
+          for (const int i : wanted) asked.push_back(inputs[static_cast<size_t>(i)].requires_grad_());
+          const Tensor z = map.call(inputs[0], inputs[1], inputs[2], inputs[3]);
+          if (!z.requires_grad()) return std::vector<Tensor>(asked.size());
+          return grad({sum(z * z)}, asked, {.allow_unused = true});
+        };
+        const auto all = gradients({0, 1, 2, 3});
+        for (const int i : {0, 1, 2, 3}) {
+          const Tensor alone = gradients({i})[0], &together = all[static_cast<size_t>(i)];
+          EXPECT_EQ(alone.defined(), together.defined()) << i;
+          if (alone.defined()) {
+            EXPECT_LE(largest(alone - together), 1e-6 * largest(together)) << i;
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(Ball, RowsWithoutElements) {
+  for (const NamedMap& map : maps()) {
+    for (const DType dtype : {DType::float32, DType::float64}) {
+      SCOPED_TRACE(map.name);
+      const Tensor x = zeros({5, 0}, dtype).requires_grad_(), k = tensor(-1.0).requires_grad_();
+      const Tensor z = map.call(x, x, x, k);
+      EXPECT_EQ(z.size(0), 5);
+      sum(z).backward();
+      EXPECT_EQ(x.grad().shape(), x.shape());
+      EXPECT_EQ(k.grad().item<double>(), 0);
+    }
+  }
+}
+
 TEST(Ball, CurvatureAndFactorOfEveryRow) {
   manual_seed(2);
   const Tensor x = points({2, 3, 4}, -1).requires_grad_(), y = points({3, 4}, -1).requires_grad_();

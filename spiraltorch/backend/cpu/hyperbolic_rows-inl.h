@@ -326,6 +326,7 @@ constexpr bool uses_pairs() {
 }
 template <std::array kOut, size_t kInputs>
 void write_pairs_or_rows(const RowBlock& b, int64_t count, int64_t width, void* const* to) {
+  if (!to[0] || width == 0) return;
 #if HWY_NATIVE_FMA
   if (write_pairs<kInputs>(b, count, width, static_cast<float*>(to[0]))) return;
 #endif

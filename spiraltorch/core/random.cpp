@@ -250,10 +250,17 @@ void Generator::set_state(std::span<const uint8_t> bytes) {
   block_ = block;
 }
 
+namespace {
+thread_local Generator* own_generator = nullptr;
+}
+
 Generator& default_generator() {
   static Generator generator;
-  return generator;
+  return own_generator ? *own_generator : generator;
 }
+
+GeneratorGuard::GeneratorGuard(Generator& generator) : before_(own_generator) { own_generator = &generator; }
+GeneratorGuard::~GeneratorGuard() { own_generator = before_; }
 
 void manual_seed(uint64_t seed) { default_generator().manual_seed(seed); }
 

@@ -80,8 +80,22 @@ class Generator {
   mutable Mutex mutex_;
 };
 
-/// The generator of the process, used where a caller names none. Seeded with kDefaultSeed.
+/// The generator used where a caller names none: the process's, seeded with kDefaultSeed, or this thread's
+/// own in the lifetime of a GeneratorGuard.
 Generator& default_generator();
+
+/// Makes a generator this thread's default_generator() for its lifetime, and restores what was before.
+class GeneratorGuard {
+ public:
+  explicit GeneratorGuard(Generator& generator);
+  ~GeneratorGuard();
+  GeneratorGuard(const GeneratorGuard&) = delete;
+  GeneratorGuard& operator=(const GeneratorGuard&) = delete;
+
+ private:
+  Generator* before_;
+};
+
 /// default_generator().manual_seed(seed), as torch.manual_seed.
 void manual_seed(uint64_t seed);
 

@@ -13,6 +13,7 @@
 
 #include "spiraltorch/core/modes.h"
 #include "spiraltorch/core/parallel.h"
+#include "spiraltorch/core/random.h"
 
 namespace st {
 namespace data {
@@ -22,6 +23,7 @@ class Prefetch::Team {
  public:
   struct Job {
     std::vector<int64_t> indices;
+    int64_t seed;
     std::shared_ptr<void> batch;
     std::exception_ptr error;
     bool done;
@@ -39,11 +41,11 @@ class Prefetch::Team {
   Team(const Team&) = delete;
   Team& operator=(const Team&) = delete;
 
-  void submit(std::vector<int64_t> indices) {
+  void submit(std::vector<int64_t> indices, int64_t seed) {
     {
       const std::lock_guard lock(mutex_);
       // A deque moves none of its elements when it grows or shrinks at its ends: workers may point to them.
-      jobs_.push_back({std::move(indices), nullptr, nullptr, false});
+      jobs_.push_back({std::move(indices), seed, nullptr, nullptr, false});
       waiting_.push_back(&jobs_.back());
     }
     work_to_do_.notify_one();
@@ -75,6 +77,8 @@ class Prefetch::Team {
       std::shared_ptr<void> batch;
       std::exception_ptr error;
       try {
+        Generator generator(static_cast<uint64_t>(job.seed));
+        const GeneratorGuard draws(generator);
         batch = load_(job.indices);
       } catch (...) {
         error = std::current_exception();
@@ -132,7 +136,7 @@ std::shared_ptr<void> Prefetch::next() {
 bool Prefetch::submit() {
   std::vector<int64_t> indices = sampler_.next();
   if (indices.empty()) return false;
-  team_->submit(std::move(indices));
+  team_->submit(std::move(indices), sampler_.base_seed() + submitted_++);
   return true;
 }
 

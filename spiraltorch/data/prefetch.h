@@ -15,6 +15,10 @@ namespace data {
 /// Makes the batches of one epoch. With workers = 0, next() makes each on the calling thread. Otherwise
 /// `workers` threads (at most one a batch) make up to `workers * ahead` of them before they are asked for.
 /// The destructor stops and joins them; batches under way are finished and dropped.
+///
+/// The i-th batch that a worker makes has a default generator of its own, seeded with the sampler's base seed
+/// + i: what it draws depends neither on the number of workers nor on what other threads draw. With workers =
+/// 0 it is the caller's.
 class Prefetch {
  public:
   /// Makes the batch of some indices; called on several threads at once when workers > 1. Not null.
@@ -35,6 +39,7 @@ class Prefetch {
 
   BatchSampler sampler_;
   Load load_;
+  int64_t submitted_ = 0;
   std::unique_ptr<Team> team_;  // null: no workers
 };
 

@@ -31,7 +31,7 @@ class BatchSampler {
   /// The indices of the next batch; empty when the epoch is over.
   std::vector<int64_t> next();
 
-  /// The epoch's seed for what is random in a data set or in a transform.
+  /// The epoch's seed for what workers draw (see Prefetch).
   int64_t base_seed() const { return base_seed_; }
 
  private:

@@ -20,6 +20,7 @@
 #include "spiraltorch/data/tensor_dataset.h"
 #include "spiraltorch/ops/creation.h"
 #include "spiraltorch/ops/matmul.h"
+#include "spiraltorch/ops/random.h"
 #include "tests/support/temp_dir.h"
 
 namespace st {
@@ -339,6 +340,35 @@ TEST(DataLoader, WorkersContinueTheCallersModes) {
     EXPECT_FALSE(grad.data<bool>()[0]);
     EXPECT_TRUE(autocast.data<bool>()[0]);
   }
+}
+
+// What workers draw is a matter of the seed alone; without workers it comes from the caller's generator.
+TEST(DataLoader, RandomExamplesAreReproducible) {
+  struct Noise {
+    int64_t size() const { return 101; }
+    Tensor get(int64_t) const { return rand({2}); }
+  };
+  const auto epochs = [](int workers, bool draws_meanwhile) {
+    manual_seed(3);
+    std::vector<float> all;
+    const DataLoader loader(Noise{}, {.batch_size = 4, .workers = workers});
+    for (int epoch = 0; epoch < 2; ++epoch) {
+      for (auto& x : loader) {
+        for (const float e : x.template to_vector<float>()) all.push_back(e);
+        if (draws_meanwhile) rand({3});
+      }
+    }
+    return all;
+  };
+  const auto once = epochs(1, false);
+  EXPECT_EQ(epochs(3, false), once);
+  EXPECT_EQ(std::set<float>(once.begin(), once.end()).size(), once.size()) << "no two draws are one";
+  const std::vector<float> first(once.begin(), once.begin() + 202), busy = epochs(2, true);
+  EXPECT_EQ(std::vector<float>(busy.begin(), busy.begin() + 202), first) << "of the first epoch";
+  const float unhurried = epochs(0, false)[0];
+  manual_seed(3);
+  default_generator().random64();  // the loader's base seed
+  EXPECT_EQ(rand({1}).item<float>(), unhurried);
 }
 
 TEST(DataLoader, StacksTheExamplesOfUsers) {

@@ -48,7 +48,7 @@ parity:
 	@scripts/install-deps python3-venv
 	@JOBS=$(JOBS) scripts/parity $(ARGS)
 
-# What takes long and is not part of `make test`: each builds a preset of its own.
+# What takes long: each builds a preset of its own. Of them `make test` has the fuzz targets alone.
 tested = cmake --preset $(1) --log-level=WARNING && cmake --build --preset $(1) --parallel $(JOBS) && \
          ctest --preset $(1) --parallel $(JOBS)
 

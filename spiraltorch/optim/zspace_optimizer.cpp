@@ -329,8 +329,10 @@ void ZSpaceOptimizer::check_state(const StateDict& state, std::string& problems)
     const double curvature = state.at(prefix + "curvature").item<double>();
     const double lr = state.at(prefix + "lr").item<double>(),
                  ratio = state.at(prefix + "ratio").item<double>();
-    if (kind > 2) problems += "\n  \"" + prefix + "mode\" is " + to_text(kind) + ", not a mode";
-    if ((kind == 2) != (curvature < 0)) {
+    const bool curved = kind == static_cast<int64_t>(Kind::hypergrad);
+    if (kind < 0 || kind > static_cast<int64_t>(Kind::hypergrad))
+      problems += "\n  \"" + prefix + "mode\" is " + to_text(kind) + ", not a mode";
+    if (curved != (curvature < 0)) {
       problems += "\n  \"" + prefix + "curvature\" is " + to_text(curvature) + " in mode " + to_text(kind);
     }
     if (lr < 0) problems += "\n  \"" + prefix + "lr\" is " + to_text(lr);

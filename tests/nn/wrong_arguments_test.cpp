@@ -28,6 +28,7 @@ Functions functions() {
   return {
       {"kaiming_uniform_", {x}, {}, ST_CALL(nn::init::kaiming_uniform_(t[0]))},
       {"kaiming_normal_", {x}, {}, ST_CALL(nn::init::kaiming_normal_(t[0]))},
+      {"calculate_gain", {}, {}, ST_CALL(nn::init::calculate_gain(nn::init::Nonlinearity::leaky_relu, 0.2))},
       {"xavier_uniform_", {x}, {}, ST_CALL(nn::init::xavier_uniform_(t[0]))},
       {"xavier_normal_", {x}, {}, ST_CALL(nn::init::xavier_normal_(t[0]))},
       {"calculate_fan_in_and_fan_out", {x}, {}, ST_CALL(nn::init::calculate_fan_in_and_fan_out(t[0]))},

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,20 @@
 
 namespace st {
 namespace {
+
+TEST(Copy, WhatAnIntegerCannotHoldIsItsLeastValue) {
+  constexpr double kInf = std::numeric_limits<double>::infinity(),
+                   kNaN = std::numeric_limits<double>::quiet_NaN();
+  constexpr int64_t k64 = std::numeric_limits<int64_t>::min(), k32 = std::numeric_limits<int32_t>::min();
+  for (const DType dtype : {DType::float32, DType::float64}) {
+    const Tensor x = tensor({kNaN, kInf, -kInf, 1e19, 0x1p63, -0x1p63, -2.5, 0x1p31, -0x1p31}, dtype);
+    EXPECT_EQ(to(x, DType::int64).to_vector<int64_t>(),
+              (std::vector<int64_t>{k64, k64, k64, k64, k64, k64, -2, int64_t{1} << 31, k32}));
+    EXPECT_EQ(to(x, DType::int32).to_vector<int64_t>(),
+              (std::vector<int64_t>{k32, k32, k32, k32, k32, k32, -2, k32, k32}));
+    EXPECT_EQ(to(x, DType::uint8).to_vector<int64_t>(), (std::vector<int64_t>{0, 0, 0, 0, 0, 0, 254, 0, 0}));
+  }
+}
 
 TEST(Copy, CloneKeepsDenseStridesAndIsApart) {
   const Tensor x = counted({2, 3}).t();

@@ -158,7 +158,8 @@ inline double add_neighbours_along(double acc, const float* x, int64_t n) {
   return std::isfinite(sum) ? fold_along<Add>(acc + sum, x + i, n - i) : fold_along<Add>(acc, x, n);
 }
 
-// The same for integers and for bool, where the compiler may reorder and so makes the vectors itself.
+// fold_down and fold_along for integers and for bool, where the compiler may reorder and so makes the vectors
+// itself.
 template <class F, class T>
 void fold_integers_down(T* HWY_RESTRICT acc, const T* HWY_RESTRICT x, int64_t step, int64_t rows, int64_t n) {
   for (int64_t r = 0; r < rows; ++r) {

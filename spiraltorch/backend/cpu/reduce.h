@@ -7,7 +7,8 @@
 namespace st::cpu {
 
 /// y has size 1 where `dims` are reduced and its dtype says what is returned. Sums, means and products of
-/// floating types are accumulated in float64, of the others in int64. The order of the additions depends on
+/// floating types are accumulated in float64 (in long rows of float32 after four neighbours are added, see
+/// reduce-inl.h), of the others in int64. The order of the additions depends on
 /// the shape and the strides alone, never on the number of threads.
 void reduce(Reduce op, In x, DimSet dims, Out y);
 

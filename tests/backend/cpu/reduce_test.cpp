@@ -115,6 +115,15 @@ Tensor reduced(Reduce op, const Tensor& x, DimSet dims) {
   return y;
 }
 
+// How many elements of a result lie one behind the other in x.
+int64_t dense_run(const Tensor& x, DimSet dims) {
+  int64_t run = 1;
+  for (int d = static_cast<int>(x.dim()) - 1; d >= 0 && (dims >> d & 1) && x.strides()[d] == run; --d) {
+    run *= x.shape()[d];
+  }
+  return run;
+}
+
 void expect_naive(Reduce op, const Tensor& x, DimSet dims) {
   SCOPED_TRACE(format_text("op {} of {} {} strides {} over {}",
                            {to_text(static_cast<int>(op)), to_text(x.dtype()), to_text(x.shape()),
@@ -130,7 +139,7 @@ void expect_naive(Reduce op, const Tensor& x, DimSet dims) {
                                                     : 0;
   const int64_t count = x.numel() / std::max<int64_t>(y.numel(), 1);
   const bool rounds_neighbours =
-      x.dtype() == DType::float32 && (op == Reduce::sum || op == Reduce::mean) && count >= 8192;
+      x.dtype() == DType::float32 && (op == Reduce::sum || op == Reduce::mean) && dense_run(x, dims) >= 8192;
   const double pairs = !rounds_neighbours
                            ? 0
                            : 3 * std::ldexp(std::sqrt(static_cast<double>(count) * 2 / 9), -24) /

@@ -87,6 +87,7 @@ struct Kernels {
   Kernel<In, int, In, Out> index_select{"index_select"};
   Kernel<Out, int, In, In, Scalar> index_add{"index_add"};  // y[index] += s x, along dim
   Kernel<In, int, In, Out> gather{"gather"};
+  Kernel<Out, int, In, In> scatter{"scatter"};          // y[.., index, ..] = x
   Kernel<Out, int, In, In> scatter_add{"scatter_add"};  // y[.., index, ..] += x
 
   // products

@@ -7,6 +7,7 @@
 #include "spiraltorch/ops/copy.h"
 #include "spiraltorch/ops/creation.h"
 #include "spiraltorch/ops/join.h"
+#include "spiraltorch/ops/shape.h"
 #include "spiraltorch/tensor/operands.h"
 
 namespace st {
@@ -59,6 +60,35 @@ Tensor gather_backward(const Tensor& dy, const Shape& shape, int dim, const Tens
                 [dim](const Backward& b) -> Grads { return {gather(b.dy(), dim, b.kept(0))}; });
 }
 
+// Checks the arguments of scatter and scatter_add; the dimension.
+int check_scatter(const char* op, const Tensor& x, int64_t axis, const Tensor& index, const Tensor& source) {
+  check_operands(op, {{"x", x}, {"index", index}, {"source", source}});
+  const int dim = normalize_dim(op, axis, x.dim());
+  check_dtype(op, index);
+  check<DTypeError>(source.dtype() == x.dtype(), "{}: source is {}, x is {}; they must agree", op,
+                    source.dtype(), x.dtype());
+  if (index.numel() > 0) {
+    check_fits(op, "x", index, x, dim);
+    check_fits(op, "source", index, source, -1);
+  }
+  check_range(op, x, dim, index);
+  return dim;
+}
+
+// The gradient of their source, of shape `size`: dy where an element went. What of it lies beyond the index
+// has no part in y.
+Tensor scattered_from(const Tensor& dy, const Shape& size, int dim, const Tensor& index) {
+  if (index.numel() == 0) return zeros(size, dy.dtype(), dy.device());
+  const Tensor read = gather(dy, dim, index);
+  if (index.shape() == size) return read;
+  std::vector<int64_t> unread;
+  for (int d = size.size() - 1; d >= 0; --d) {
+    unread.push_back(0);
+    unread.push_back(size[d] - index.shape()[d]);
+  }
+  return pad(read, unread);
+}
+
 // A row-major copy of x to add to.
 Tensor row_major_copy(const Tensor& x) {
   Tensor y = empty(x.shape(), x.dtype(), x.device());
@@ -101,17 +131,27 @@ Tensor gather(const Tensor& x, int64_t axis, const Tensor& index) {
   });
 }
 
-Tensor scatter_add(const Tensor& x, int64_t axis, const Tensor& index, const Tensor& source) {
-  check_operands("scatter_add", {{"x", x}, {"index", index}, {"source", source}});
-  const int dim = normalize_dim("scatter_add", axis, x.dim());
-  check_dtype("scatter_add", index);
-  check<DTypeError>(source.dtype() == x.dtype(), "scatter_add: source is {}, x is {}; they must agree",
-                    source.dtype(), x.dtype());
+Tensor scatter(const Tensor& x, int64_t axis, const Tensor& index, const Tensor& source) {
+  const int dim = check_scatter("scatter", x, axis, index, source);
+  const Tensor y = row_major_copy(x);
   if (index.numel() > 0) {
-    check_fits("scatter_add", "x", index, x, dim);
-    check_fits("scatter_add", "source", index, source, -1);
+    kernels(x.device()).scatter(at_least_1d(y).out(), dim, at_least_1d(index).in(), at_least_1d(source).in());
   }
-  check_range("scatter_add", x, dim, index);
+  return record("scatter", y, {x, source}, Keep{index},
+                [dim, size = source.shape()](const Backward& b) -> Grads {
+                  const Tensor kept = b.kept(0);
+                  return {b.needs(0) ? scatter(b.dy(), dim, kept, 0) : Tensor(),
+                          b.needs(1) ? scattered_from(b.dy(), size, dim, kept) : Tensor()};
+                });
+}
+
+Tensor scatter(const Tensor& x, int64_t dim, const Tensor& index, Scalar value) {
+  check_operands("scatter", {{"x", x}, {"index", index}});
+  return scatter(x, dim, index, expand(full({}, value, x.dtype(), x.device()), index.shape()));
+}
+
+Tensor scatter_add(const Tensor& x, int64_t axis, const Tensor& index, const Tensor& source) {
+  const int dim = check_scatter("scatter_add", x, axis, index, source);
   const Tensor y = row_major_copy(x);
   if (index.numel() > 0) {
     kernels(x.device())
@@ -119,16 +159,7 @@ Tensor scatter_add(const Tensor& x, int64_t axis, const Tensor& index, const Ten
   }
   return record("scatter_add", y, {x, source}, Keep{index},
                 [dim, size = source.shape()](const Backward& b) -> Grads {
-                  if (!b.needs(1)) return {b.dy(), {}};
-                  const Tensor kept = b.kept(0);
-                  if (kept.numel() == 0) return {b.dy(), zeros(size, b.dy().dtype(), b.dy().device())};
-                  std::vector<int64_t> unread;  // what of source lies beyond the index has no part in y
-                  for (int d = size.size() - 1; d >= 0; --d) {
-                    unread.push_back(0);
-                    unread.push_back(size[d] - kept.shape()[d]);
-                  }
-                  const Tensor read = gather(b.dy(), dim, kept);
-                  return {b.dy(), kept.shape() == size ? read : pad(read, unread)};
+                  return {b.dy(), b.needs(1) ? scattered_from(b.dy(), size, dim, b.kept(0)) : Tensor()};
                 });
 }
 

@@ -10,6 +10,10 @@ namespace [[gnu::visibility("default")]] st {
 Tensor index_select(const Tensor& x, int64_t dim, const Tensor& index);
 /// y[i][j][k] = x[index[i][j][k]][j][k] for dim 0, and so on. Source: torch.gather.
 Tensor gather(const Tensor& x, int64_t dim, const Tensor& index);
+/// x with y[index[i][j][k]][j][k] = source[i][j][k] for dim 0, and so on; of several that fall on one element
+/// the last in row-major order stays, and all get its gradient. Source: torch.scatter.
+Tensor scatter(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source);
+Tensor scatter(const Tensor& x, int64_t dim, const Tensor& index, Scalar value);
 /// x with y[index[i][j][k]][j][k] += source[i][j][k] for dim 0, and so on. Source: torch.scatter_add.
 Tensor scatter_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source);
 

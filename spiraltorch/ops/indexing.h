@@ -45,4 +45,11 @@ class Index {
 /// than dimensions or one is out of range, ValueError if more than one is a tensor.
 Tensor index(const Tensor& x, std::initializer_list<Index> indices);
 
+/// x[i, mask, ...] = value, in place: value broadcasts to what the indices pick and is converted to x's
+/// dtype; of several values for one entry the last stays. x.index({mask}).fill_(v) would write to a copy.
+/// Refuses what index and other writes refuse, and a value that does not broadcast. Source:
+/// torch.Tensor.index_put_.
+const Tensor& index_put_(const Tensor& x, std::initializer_list<Index> indices, const Tensor& value);
+const Tensor& index_put_(const Tensor& x, std::initializer_list<Index> indices, Scalar value);
+
 }  // namespace st

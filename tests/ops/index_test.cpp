@@ -105,7 +105,71 @@ TEST(Index, BracketsOfPython) {
   EXPECT_EQ(index(x, {Slice(0, 2)}).storage(), x.storage());
 }
 
+// As x[...] = value of Python; expected values from PyTorch 2.13.
+TEST(Index, WritesThroughBrackets) {
+  const auto written = [](const auto& write) {
+    const Tensor x = counted({3, 4});
+    EXPECT_TRUE(write(x).is_same(x));
+    return values(x);
+  };
+  using X = const Tensor&;
+  EXPECT_EQ(written([](X x) -> X { return index_put_(x, {x > 8.0}, -1); }),
+            (Floats{0, 1, 2, 3, 4, 5, 6, 7, 8, -1, -1, -1}));
+  EXPECT_EQ(written([](X x) -> X {
+              return index_put_(x, {x > 8.0}, tensor({7., 8., 9.}));
+            }),
+            (Floats{0, 1, 2, 3, 4, 5, 6, 7, 8, 7, 8, 9}));
+  EXPECT_EQ(written([](X x) -> X {
+              return index_put_(x, {tensor({2, 0})}, tensor({1, 2, 3, 4}));
+            }),
+            (Floats{1, 2, 3, 4, 4, 5, 6, 7, 1, 2, 3, 4}));
+  EXPECT_EQ(written([](X x) -> X {
+              return index_put_(x, {Slice(1, {}), tensor({{-1, 0}, {1, 1}}, DType::int64)}, 5.5);
+            }),
+            (Floats{0, 1, 2, 3, 5.5, 5.5, 6, 5.5, 5.5, 5.5, 10, 5.5}));
+  EXPECT_EQ(written([](X x) -> X {
+              return index_put_(x, {tensor({true, false, true}), 1}, tensor({20, 30}));
+            }),
+            (Floats{0, 20, 2, 3, 4, 5, 6, 7, 8, 30, 10, 11}));
+  EXPECT_EQ(written([](X x) -> X {
+              return index_put_(x, {tensor({1, 1})}, counted({2, 4}));
+            }),
+            (Floats{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}))
+      << "the last stays";
+  EXPECT_EQ(written([](X x) -> X {
+              return index_put_(x, {0, Slice({}, {}, 2)}, tensor({8, 9}));
+            }),
+            (Floats{8, 1, 9, 3, 4, 5, 6, 7, 8, 9, 10, 11}));
+  EXPECT_EQ(written([](X x) -> X {
+              return index_put_(x, {tensor({0, 1})}, x.narrow(0, 1, 2));
+            }),
+            (Floats{4, 5, 6, 7, 8, 9, 10, 11, 8, 9, 10, 11}))
+      << "its own entries";
+  EXPECT_EQ(written([](X x) -> X {
+              return index_put_(x, {tensor({false, false, false})}, 1);
+            }),
+            values(counted({3, 4})));
+  const Tensor whole = counted({4, 3}), turned = whole.t();  // a mask of what lies apart in memory
+  index_put_(turned, {turned > 8.0}, 0);
+  EXPECT_EQ(values(whole), (Floats{0, 1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0}));
+  const Tensor integers = tensor({1, 2, 3});
+  index_put_(integers, {tensor({0, 2})}, tensor({2.5, -1.5}));
+  EXPECT_EQ(integers.to_vector<int64_t>(), (std::vector<int64_t>{2, 2, -1}));
+}
+
 TEST(Index, BracketsRefuse) {
+  EXPECT_EQ(message<ShapeError>([] {
+              index_put_(counted({3, 4}), {tensor({0, 1})}, counted({3}));
+            }),
+            "index_put_: the shapes (2, 4) and (3,) do not broadcast: sizes 4 and 3 at dimension 1 differ and neither "
+            "is 1");
+  EXPECT_EQ(
+      message<ShapeError>([] {
+        index_put_(counted({3, 4}), {tensor({0})}, counted({2, 4}));
+      }),
+      "index_put_: value of shape (2, 4) does not broadcast to (1, 4), what the indices pick (x: (3, 4))");
+  EXPECT_THROW(index_put_(ones({2}).requires_grad_(), {tensor({0})}, 1), ValueError);
+  EXPECT_THROW(index_put_(ones({2}), {tensor({0})}, ones({1}).requires_grad_()), ValueError);
   const Tensor x = counted({3, 4});
   EXPECT_EQ(message<IndexError>([&] {
               index(x, {0, 0, 0});

@@ -310,6 +310,13 @@ const std::vector<Op>& ops() {
        [](C c) -> Result { return index_select(c.tensor("input"), c.integer("dim"), c.tensor("index")); }},
       {"gather", "input dim index",
        [](C c) -> Result { return gather(c.tensor("input"), c.integer("dim"), c.tensor("index")); }},
+      {"scatter", "input dim index src value",
+       [](C c) -> Result {
+         const Tensor &x = c.tensor("input"), &index = c.tensor("index");
+         if (c.has("value")) return scatter(x, c.integer("dim"), index, c.scalar("value", 0));
+         if (!c.is_tensor("src")) return scatter(x, c.integer("dim"), index, c.scalar("src", 0));
+         return scatter(x, c.integer("dim"), index, c.tensor("src"));
+       }},
       {"scatter_add", "input dim index src",
        [](C c) -> Result {
          return scatter_add(c.tensor("input"), c.integer("dim"), c.tensor("index"), c.tensor("src"));

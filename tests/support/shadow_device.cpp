@@ -169,7 +169,7 @@ const Kernels& kernel_table() {
       &K::log_softmax, &K::log_softmax_backward, &K::batch_norm, &K::batch_norm_eval, &K::batch_norm_backward,
       &K::layer_norm, &K::layer_norm_backward, &K::check_target, &K::cross_entropy,
       &K::cross_entropy_backward, &K::check_index, &K::index_select, &K::index_add, &K::gather,
-      &K::scatter_add, &K::matmul, &K::linear, &K::lstm, &K::lstm_backward, &K::conv2d,
+      &K::scatter, &K::scatter_add, &K::matmul, &K::linear, &K::lstm, &K::lstm_backward, &K::conv2d,
       &K::conv2d_backward_input, &K::conv2d_backward_weight, &K::max_pool2d, &K::max_pool2d_scatter,
       &K::max_pool2d_gather, &K::avg_pool2d, &K::avg_pool2d_backward, &K::sgd, &K::adam, &K::hyperbolic,
       &K::hyperbolic_backward, &K::hyperbolic_cdist, &K::hyperbolic_cdist_backward, &K::hyperbolic_mlr,

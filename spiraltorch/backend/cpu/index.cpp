@@ -1,6 +1,6 @@
 // index_select is gather, and index_add is scatter_add, with an index that is broadcast over the other
-// dimensions. Additions to one element are made in the row-major order of the index, whatever the number of
-// threads: threads share out dimensions along which nothing collides, or else the elements of y.
+// dimensions. Writes and additions to one element are made in the row-major order of the index, whatever the
+// number of threads: threads share out dimensions along which nothing collides, or else the elements of y.
 #include "spiraltorch/backend/cpu/index.h"
 
 #include <algorithm>
@@ -132,15 +132,16 @@ T added(T y, T x, [[maybe_unused]] T alpha) {
   }
 }
 
-// The part of the additions that one thread makes.
+// The part of the writes that one thread makes.
 struct Share {
   int64_t first_row, last_row;        // rows of the walk
   int64_t first_column, last_column;  // of every row
   int64_t first_target, last_target;  // indices; others are left to other threads
 };
 
-template <class T, class I>
-void add_share(const Walk& walk, T* y, const I* index, const T* x, T alpha, const Share& share) {
+// put(y element, x element) for every pair of the share.
+template <class T, class I, class Put>
+void put_share(const Walk& walk, T* y, const I* index, const T* x, const Put& put, const Share& share) {
   const Axis row = walk.row;
   const auto mine = [&](int64_t target) {
     return target >= share.first_target && target < share.last_target;
@@ -156,32 +157,29 @@ void add_share(const Walk& walk, T* y, const I* index, const T* x, T alpha, cons
       if (!mine(target)) continue;
       to += target * walk.step;
       if (row.picked == 1 && row.other == 1) {
-        for (int64_t i = 0; i < n; ++i) to[i] = added(to[i], from[i], alpha);
+        for (int64_t i = 0; i < n; ++i) put(to[i], from[i]);
       } else {
-        for (int64_t i = 0; i < n; ++i) {
-          to[i * row.picked] = added(to[i * row.picked], from[i * row.other], alpha);
-        }
+        for (int64_t i = 0; i < n; ++i) put(to[i * row.picked], from[i * row.other]);
       }
       continue;
     }
     for (int64_t i = 0; i < n; ++i) {
       const int64_t target = positions[i * row.index];
       if (!mine(target)) continue;
-      T& sum = to[i * row.picked + target * walk.step];
-      sum = added(sum, from[i * row.other], alpha);
+      put(to[i * row.picked + target * walk.step], from[i * row.other]);
     }
   }
 }
 
-template <class T, class I>
-void add_rows(const Walk& walk, int64_t targets, T* y, const I* index, const T* x, T alpha) {
+template <class T, class I, class Put>
+void put_rows(const Walk& walk, int64_t targets, T* y, const I* index, const T* x, const Put& put) {
   const Share all{0, walk.rows, 0, walk.row.size, 0, targets};
   const auto run = [&](int64_t count, auto narrow_to) {
     const int64_t grain = std::max<int64_t>(1, kGrain * count / walk.total);
     parallel_for(count, grain, [&](int64_t begin, int64_t end) {
       Share share = all;
       narrow_to(share, begin, end);
-      add_share(walk, y, index, x, alpha, share);
+      put_share(walk, y, index, x, put, share);
     });
   };
   const int64_t threads = num_threads();
@@ -211,7 +209,8 @@ void add(const Walk& walk, int64_t targets, const Out& y, const In& index, const
       using T = typename decltype(element)::type;
       using I = typename decltype(position)::type;
       const T scale = alpha.is_floating() ? convert<T>(alpha.to_double()) : convert<T>(alpha.to_int64());
-      add_rows(walk, targets, y.as<T>(), index.as<I>(), x.as<T>(), scale);
+      put_rows(walk, targets, y.as<T>(), index.as<I>(), x.as<T>(),
+               [scale](T& sum, T element) { sum = added(sum, element, scale); });
     });
   });
 }
@@ -262,6 +261,19 @@ void gather(In x, int dim, In index, Out y) {
 void index_add(Out y, int dim, In index, In x, Scalar alpha) {
   add(make_walk(dim, *x.sizes, broadcast_strides(index, dim, *x.sizes), *y.strides, *x.strides),
       size_along(*y.sizes, dim), y, index, x, alpha);
+}
+
+void scatter(Out y, int dim, In index, In x) {
+  const Walk walk = make_walk(dim, *index.sizes, *index.strides, *y.strides, *x.strides);
+  if (walk.total == 0) return;
+  visit_item(item_size(y.dtype), [&](auto item) {
+    visit_index(index.dtype, [&](auto position) {
+      using T = typename decltype(item)::type;
+      using I = typename decltype(position)::type;
+      put_rows(walk, size_along(*y.sizes, dim), y.as<T>(), index.as<I>(), x.as<T>(),
+               [](T& place, T element) { place = element; });
+    });
+  });
 }
 
 void scatter_add(Out y, int dim, In index, In x) {

@@ -17,6 +17,8 @@ void index_select(In x, int dim, In index, Out y);
 void index_add(Out y, int dim, In index, In x, Scalar alpha);
 /// y has index's shape.
 void gather(In x, int dim, In index, Out y);
+/// y[.., index, ..] = x over index's shape, the last of several. x and y are of one dtype.
+void scatter(Out y, int dim, In index, In x);
 /// y[.., index, ..] += x over index's shape. x and y are of one dtype.
 void scatter_add(Out y, int dim, In index, In x);
 

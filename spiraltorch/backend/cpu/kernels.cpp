@@ -72,6 +72,7 @@ Kernels make_kernels() {
   k.index_select.fn = index_select;
   k.index_add.fn = index_add;
   k.gather.fn = gather;
+  k.scatter.fn = scatter;
   k.scatter_add.fn = scatter_add;
   // products
   k.matmul.fn = matmul;

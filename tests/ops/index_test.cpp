@@ -161,7 +161,8 @@ TEST(Index, BracketsRefuse) {
   EXPECT_EQ(message<ShapeError>([] {
               index_put_(counted({3, 4}), {tensor({0, 1})}, counted({3}));
             }),
-            "index_put_: the shapes (2, 4) and (3,) do not broadcast: sizes 4 and 3 at dimension 1 differ and neither "
+            "index_put_: the shapes (2, 4) and (3,) do not broadcast: sizes 4 and 3 at dimension 1 differ "
+            "and neither "
             "is 1");
   EXPECT_EQ(
       message<ShapeError>([] {

@@ -2,6 +2,7 @@
 // which.
 #include "spiraltorch/backend/cpu/hyperbolic.h"
 
+#include "spiraltorch/backend/cpu/hyperbolic_rows.h"
 #include "spiraltorch/core/parallel.h"
 
 namespace st::cpu {

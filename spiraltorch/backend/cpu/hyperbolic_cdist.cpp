@@ -3,7 +3,7 @@
 // and, with the two sides exchanged, for y: no sum depends on the number of threads.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "spiraltorch/backend/cpu/hyperbolic_cdist.cpp"
-#include "spiraltorch/backend/cpu/hyperbolic.h"
+#include "spiraltorch/backend/cpu/hyperbolic_rows.h"
 #include "spiraltorch/backend/cpu/scratch.h"
 #include "spiraltorch/backend/cpu/simd/targets.h"
 #include "spiraltorch/core/parallel.h"

@@ -4,8 +4,8 @@
 // threads.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "spiraltorch/backend/cpu/hyperbolic_matvec.cpp"
-#include "spiraltorch/backend/cpu/hyperbolic.h"
 #include "spiraltorch/backend/cpu/hyperbolic_products.h"
+#include "spiraltorch/backend/cpu/hyperbolic_rows.h"
 #include "spiraltorch/backend/cpu/scratch.h"
 #include "spiraltorch/backend/cpu/simd/targets.h"
 #include "spiraltorch/core/parallel.h"

@@ -3,7 +3,7 @@
 // large group has several, combined in order: threads share the blocks, and after that the groups.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "spiraltorch/backend/cpu/hyperbolic_midpoint.cpp"
-#include "spiraltorch/backend/cpu/hyperbolic.h"
+#include "spiraltorch/backend/cpu/hyperbolic_rows.h"
 #include "spiraltorch/backend/cpu/scratch.h"
 #include "spiraltorch/backend/cpu/simd/targets.h"
 #include "spiraltorch/core/parallel.h"

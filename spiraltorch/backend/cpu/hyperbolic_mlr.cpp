@@ -10,8 +10,8 @@
 // The derivatives by t are the same.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "spiraltorch/backend/cpu/hyperbolic_mlr.cpp"
-#include "spiraltorch/backend/cpu/hyperbolic.h"
 #include "spiraltorch/backend/cpu/hyperbolic_products.h"
+#include "spiraltorch/backend/cpu/hyperbolic_rows.h"
 #include "spiraltorch/backend/cpu/scratch.h"
 #include "spiraltorch/backend/cpu/simd/targets.h"
 #include "spiraltorch/core/parallel.h"

@@ -8,47 +8,14 @@
 #define SPIRALTORCH_BACKEND_CPU_HYPERBOLIC_PAIRS_INL_H_
 #endif
 
-#include <algorithm>
-#include <cstring>
-
-#include "spiraltorch/backend/cpu/hyperbolic.h"
+#include "spiraltorch/backend/cpu/hyperbolic_rows.h"
 #include "spiraltorch/backend/cpu/hyperbolic_scalars-inl.h"
+#include "spiraltorch/backend/cpu/simd/part-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace st::cpu::HWY_NAMESPACE {
 
-// The first n elements of a vector of D: nothing beyond them is touched. Made once for all rows.
-template <class D>
-struct Part {
-  using T = hn::TFromD<D>;
-  size_t n;
-#if !HWY_MEM_OPS_MIGHT_FAULT || HWY_TARGET == HWY_AVX2  // AVX2's masks are safe for float and double
-  hn::Mask<D> mask;
-  explicit HWY_INLINE Part(size_t count) : n(count), mask(hn::FirstN(D(), count)) {}
-  HWY_INLINE hn::Vec<D> load(const T* p) const { return hn::MaskedLoad(mask, D(), p); }
-  HWY_INLINE void store(hn::Vec<D> v, T* p) const { hn::BlendedStore(v, mask, D(), p); }
-#else
-  explicit HWY_INLINE Part(size_t count) : n(count) {}
-  HWY_INLINE hn::Vec<D> load(const T* p) const {
-    HWY_ALIGN T buffer[hn::MaxLanes(D())] = {};
-    std::memcpy(buffer, p, n * sizeof(T));
-    return hn::Load(D(), buffer);
-  }
-  HWY_INLINE void store(hn::Vec<D> v, T* p) const {
-    HWY_ALIGN T buffer[hn::MaxLanes(D())];
-    hn::Store(v, D(), buffer);
-    std::memcpy(p, buffer, n * sizeof(T));
-  }
-#endif
-};
-
-// How many of `count` rows that are written one behind the other may be written in whole vectors: what
-// reaches beyond such a row belongs to the next ones, which are written later. A masked store costs several
-// whole ones.
-HWY_INLINE int64_t rows_written_whole(int64_t count, int64_t width, int64_t lanes) {
-  const int64_t beyond = (width + lanes - 1) / lanes * lanes - width;
-  return count - (beyond + width - 1) / std::max<int64_t>(width, 1);
-}
+using st::simd::HWY_NAMESPACE::Part;
 
 #if HWY_NATIVE_FMA
 using Wide = hn::ScalableTag<float>;

@@ -29,8 +29,8 @@
 #include <type_traits>
 #include <utility>
 
-#include "spiraltorch/backend/cpu/hyperbolic.h"
 #include "spiraltorch/backend/cpu/hyperbolic_pairs-inl.h"
+#include "spiraltorch/backend/cpu/hyperbolic_rows.h"
 #include "spiraltorch/backend/cpu/hyperbolic_scalars-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -416,6 +416,7 @@ RowMap map_for() {
   }
   if constexpr (uses_pairs<Map, T>()) {
     m.write_rows = write_pairs_or_rows<Map::kOut, Map::kInputs>;
+    m.writes_pairs = true;
   } else if constexpr (Map::kOut.size() > 0) {
     m.write_rows = write_rows<Map::kOut, Map::kExtra, Map::kInputs, T>;
   }

@@ -65,7 +65,7 @@ void load_rows(const RowSource& source, int64_t size, int64_t begin, int64_t cou
 
 // Whether rows are narrow and dense, and then which row an element belongs to: see RowBlock.
 void find_narrow(const RowMap& map, const HyperbolicRows& args, RowBlock& b) {
-  b.is_narrow = args.width <= kMostNarrow;
+  b.is_narrow = map.writes_pairs && args.width <= kMostNarrow;
   for (int i = 0; i < map.inputs; ++i) {
     b.is_narrow = b.is_narrow && args.rows[static_cast<size_t>(i)].offsets.stride() == args.width;
   }

@@ -8,7 +8,7 @@
 #define SPIRALTORCH_BACKEND_CPU_HYPERBOLIC_SCALARS_INL_H_
 #endif
 
-#include "spiraltorch/backend/cpu/hyperbolic.h"
+#include "spiraltorch/backend/cpu/hyperbolic_rows.h"
 #include "spiraltorch/backend/cpu/simd/math-inl.h"
 
 HWY_BEFORE_NAMESPACE();

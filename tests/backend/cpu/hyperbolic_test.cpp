@@ -1,5 +1,5 @@
 // Where the rows of hyperbolic kernels lie: merged and broadcast leading dimensions, from any row on.
-#include "spiraltorch/backend/cpu/hyperbolic.h"
+#include "spiraltorch/backend/cpu/hyperbolic_rows.h"
 
 #include <gtest/gtest.h>
 

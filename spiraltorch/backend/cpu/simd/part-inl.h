@@ -9,6 +9,7 @@
 #include <hwy/highway.h>
 
 #include <cstdint>
+#include <cstring>
 
 HWY_BEFORE_NAMESPACE();
 namespace st::simd::HWY_NAMESPACE {
@@ -41,6 +42,32 @@ HWY_INLINE void StorePart(hn::Vec<D> v, D d, T* p, int64_t count) {
   hn::BlendedStore(v, hn::FirstN(d, static_cast<size_t>(count)), d, p);
 #endif
 }
+
+/// The first n lanes, for many loads and stores of the same n: nothing beyond them is touched, the others are
+/// 0.
+template <class D>
+struct Part {
+  using T = hn::TFromD<D>;
+  size_t n;
+#if !HWY_MEM_OPS_MIGHT_FAULT || HWY_TARGET == HWY_AVX2  // AVX2's masks are safe for float and double
+  hn::Mask<D> mask;
+  explicit HWY_INLINE Part(size_t count) : n(count), mask(hn::FirstN(D(), count)) {}
+  HWY_INLINE hn::Vec<D> load(const T* p) const { return hn::MaskedLoad(mask, D(), p); }
+  HWY_INLINE void store(hn::Vec<D> v, T* p) const { hn::BlendedStore(v, mask, D(), p); }
+#else
+  explicit HWY_INLINE Part(size_t count) : n(count) {}
+  HWY_INLINE hn::Vec<D> load(const T* p) const {
+    HWY_ALIGN T buffer[hn::MaxLanes(D())] = {};
+    std::memcpy(buffer, p, n * sizeof(T));
+    return hn::Load(D(), buffer);
+  }
+  HWY_INLINE void store(hn::Vec<D> v, T* p) const {
+    HWY_ALIGN T buffer[hn::MaxLanes(D())];
+    hn::Store(v, D(), buffer);
+    std::memcpy(p, buffer, n * sizeof(T));
+  }
+#endif
+};
 
 }  // namespace st::simd::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

@@ -1,5 +1,7 @@
 // Runs a map of the Poincaré ball over rows, block by block: see hyperbolic_rows-inl.h. Nothing here depends
 // on which map it is.
+#include "spiraltorch/backend/cpu/hyperbolic_rows.h"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "spiraltorch/backend/cpu/hyperbolic_rows.cpp"
 #include "spiraltorch/backend/cpu/simd/targets.h"

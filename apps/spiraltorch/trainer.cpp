@@ -55,24 +55,6 @@ void for_each_field(P& p, const F& f) {
   f("events_bytes", p.events_bytes);
 }
 
-// One part of a state dict under a prefix of its own, with its metadata.
-void put(st::StateDict& all, const std::string& prefix, const st::StateDict& part) {
-  for (const auto& [name, value] : part) all.insert(fmt::format("{}.{}", prefix, name), value);
-  for (const auto& [name, text] : part.metadata) all.metadata[fmt::format("{}.{}", prefix, name)] = text;
-}
-
-st::StateDict take(const st::StateDict& all, const std::string& prefix) {
-  st::StateDict part;
-  const std::string start = prefix + ".";
-  for (const auto& [name, value] : all) {
-    if (name.starts_with(start)) part.insert(name.substr(start.size()), value);
-  }
-  for (const auto& [name, text] : all.metadata) {
-    if (name.starts_with(start)) part.metadata[name.substr(start.size())] = text;
-  }
-  return part;
-}
-
 }  // namespace
 
 double default_lr(const std::string& mode, const std::string& rule) {
@@ -142,10 +124,10 @@ void Trainer::next_epoch() {
 
 st::StateDict Trainer::state() const {
   st::StateDict all;
-  put(all, "model", model_.state_dict());
-  put(all, "optimizer", optimizer_.state_dict());
-  put(all, "schedule", schedule_.state_dict());
-  put(all, "scaler", scaler_.state_dict());
+  all.insert("model", model_.state_dict());
+  all.insert("optimizer", optimizer_.state_dict());
+  all.insert("schedule", schedule_.state_dict());
+  all.insert("scaler", scaler_.state_dict());
   const std::vector<uint8_t> now = st::default_generator().state();
   all.insert("random.now", st::tensor(now));
   all.insert("random.epoch", st::tensor(at_ ? epoch_random_ : now));
@@ -164,10 +146,10 @@ void Trainer::load_state(const st::StateDict& state) {
   st::check<st::ValueError>(place.batch <= loader_.size(),
                             "checkpoint: place.batch is {}, the epoch has {} batches", place.batch,
                             loader_.size());
-  model_.load_state_dict(take(state, "model"));
-  optimizer_.load_state_dict(take(state, "optimizer"));
-  schedule_.load_state_dict(take(state, "schedule"));
-  scaler_.load_state_dict(take(state, "scaler"));
+  model_.load_state_dict(state.part("model"));
+  optimizer_.load_state_dict(state.part("optimizer"));
+  schedule_.load_state_dict(state.part("schedule"));
+  scaler_.load_state_dict(state.part("scaler"));
   place_ = place;
   at_.reset();
   st::Generator& random = st::default_generator();

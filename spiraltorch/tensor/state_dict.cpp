@@ -9,6 +9,25 @@ void StateDict::insert(std::string name, Tensor value) {
   entries_.emplace_back(std::move(name), std::move(value));
 }
 
+void StateDict::insert(const std::string& prefix, const StateDict& part) {
+  StateDict next = *this;
+  for (const auto& [name, value] : part) next.insert(prefix + "." + name, value);
+  for (const auto& [name, text] : part.metadata) next.metadata[prefix + "." + name] = text;
+  *this = std::move(next);
+}
+
+StateDict StateDict::part(const std::string& prefix) const {
+  StateDict part;
+  const std::string start = prefix + ".";
+  for (const auto& [name, value] : *this) {
+    if (name.starts_with(start)) part.insert(name.substr(start.size()), value);
+  }
+  for (const auto& [name, text] : metadata) {
+    if (name.starts_with(start)) part.metadata[name.substr(start.size())] = text;
+  }
+  return part;
+}
+
 const Tensor* StateDict::find(std::string_view name) const {
   const auto at = positions_.find(name);
   return at == positions_.end() ? nullptr : &entries_[at->second].second;

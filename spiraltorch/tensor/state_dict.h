@@ -31,6 +31,11 @@ class StateDict {
 
   /// Appends an entry. Throws ValueError if the name is there already.
   void insert(std::string name, Tensor value);
+  /// Appends every entry NAME of `part`, and its metadata, as PREFIX.NAME: several state dicts in one file.
+  /// Throws ValueError, and appends nothing, if one is there already.
+  void insert(const std::string& prefix, const StateDict& part);
+  /// The entries and the metadata PREFIX.NAME as NAME; none if there are none.
+  StateDict part(const std::string& prefix) const;
   /// The tensor of that name. Throws IndexError naming it.
   const Tensor& at(std::string_view name) const;
   /// The tensor of that name, or null.

@@ -18,6 +18,22 @@ TEST(StateDict, KeepsOrderAndFindsByName) {
   EXPECT_TRUE(copy.at("w").is_same(w));
 }
 
+TEST(StateDict, HoldsOthersUnderAPrefix) {
+  const Tensor w = empty({2}), m = empty({2}), step = empty({});
+  StateDict model{{"fc.w", w}}, all{{"step", step}};
+  model.metadata["fc.w.curvature"] = "-1";
+  all.insert("model", model);
+  all.insert("optimizer", StateDict{{"fc.w", m}});
+  EXPECT_EQ(std::next(all.begin())->first, "model.fc.w");
+  const StateDict part = all.part("model");
+  EXPECT_EQ(part.size(), 1u);
+  EXPECT_TRUE(part.at("fc.w").is_same(w));
+  EXPECT_EQ(part.metadata, model.metadata);
+  EXPECT_TRUE(all.part("opt").empty());
+  EXPECT_THROW(all.insert("model", StateDict{{"new", m}, {"fc.w", m}}), ValueError);
+  EXPECT_EQ(all.size(), 3u) << "nothing of it";
+}
+
 TEST(StateDict, RefusesWhatItCannotDo) {
   StateDict sd{{"w", empty({2})}};
   try {

@@ -55,6 +55,7 @@
 #include "spiraltorch/ops/indexing.h"
 #include "spiraltorch/ops/join.h"
 #include "spiraltorch/ops/loss.h"
+#include "spiraltorch/ops/mask.h"
 #include "spiraltorch/ops/matmul.h"
 #include "spiraltorch/ops/norm.h"
 #include "spiraltorch/ops/pool.h"

@@ -1,6 +1,7 @@
 // Ops and Tensor's methods with wrong arguments (tests/support/wrong_arguments.h).
 #include "tests/support/wrong_arguments.h"
 
+#include "spiraltorch/ops/inplace.h"
 #include "spiraltorch/spiraltorch.h"
 
 namespace st {
@@ -51,6 +52,10 @@ Functions functions() {
       {"where", {mask, x}, {}, ST_CALL(where(t[0], t[1], 0))},
       {"where", {mask, x}, {}, ST_CALL(where(t[0], 0, t[1]))},
       {"where", {mask}, {}, ST_CALL(where(t[0], 0, 1.5))},
+      {"masked_fill", {x, mask}, {}, ST_CALL(masked_fill(t[0], t[1], 1.5))},
+      {"masked_fill", {x, mask, tensor(1.5)}, {}, ST_CALL(masked_fill(t[0], t[1], t[2]))},
+      {"tril", {x}, {-1}, ST_CALL(tril(t[0], i[0]))},
+      {"triu", {x}, {1}, ST_CALL(triu(t[0], i[0]))},
       {"relu", {x}, {}, ST_CALL(relu(t[0]))},
       {"tanh", {x}, {}, ST_CALL(tanh(t[0]))},
       {"sigmoid", {x}, {}, ST_CALL(sigmoid(t[0]))},
@@ -301,6 +306,8 @@ Functions functions() {
       {"mul_", {x}, {}, ST_CALL(t[0].mul_(1.5))},
       {"div_", {x}, {}, ST_CALL(t[0].div_(1.5))},
       {"clamp_", {x}, {}, ST_CALL(t[0].clamp_(1.5))},
+      {"masked_fill_", {x, mask}, {}, ST_CALL(masked_fill_(t[0], t[1], 1.5))},
+      {"masked_fill_", {x, mask, tensor(1.5)}, {}, ST_CALL(masked_fill_(t[0], t[1], t[2]))},
       {"uniform_", {x}, {}, ST_CALL(t[0].uniform_())},
       {"normal_", {x}, {}, ST_CALL(t[0].normal_())},
   };

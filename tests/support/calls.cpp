@@ -14,6 +14,7 @@
 #include "spiraltorch/ops/inplace.h"
 #include "spiraltorch/ops/join.h"
 #include "spiraltorch/ops/loss.h"
+#include "spiraltorch/ops/mask.h"
 #include "spiraltorch/ops/matmul.h"
 #include "spiraltorch/ops/norm.h"
 #include "spiraltorch/ops/pool.h"
@@ -78,6 +79,15 @@ auto with_other(F f) {
   return [f](const Call& c) -> Result {
     return c.is_tensor("other") ? f(c.tensor("input"), c.tensor("other"))
                                 : f(c.tensor("input"), c.scalar("other"));
+  };
+}
+
+// f(x, mask, value) where value may be a number.
+template <class F>
+auto with_value(F f) {
+  return [f](const Call& c) -> Result {
+    return c.is_tensor("value") ? f(c.tensor("input"), c.tensor("mask"), c.tensor("value"))
+                                : f(c.tensor("input"), c.tensor("mask"), c.scalar("value"));
   };
 }
 
@@ -202,6 +212,11 @@ const std::vector<Op>& ops() {
          if (!c.is_tensor("other")) return where(condition, c.tensor("input"), c.scalar("other"));
          return where(condition, c.tensor("input"), c.tensor("other"));
        }},
+      {"masked_fill", "input mask value", with_value(ST_CALL(masked_fill))},
+      {"tril", "input diagonal",
+       [](C c) -> Result { return tril(c.tensor("input"), c.integer("diagonal", 0)); }},
+      {"triu", "input diagonal",
+       [](C c) -> Result { return triu(c.tensor("input"), c.integer("diagonal", 0)); }},
       {"eq", "input other", with_other(ST_CALL(eq))},
       {"ne", "input other", with_other(ST_CALL(ne))},
       {"lt", "input other", with_other(ST_CALL(lt))},
@@ -505,6 +520,7 @@ const std::vector<Op>& ops() {
        }},
       {"fill_", "input value", [](C c) -> Result { return fill_(c.tensor("input"), c.scalar("value")); }},
       {"zero_", "input", unary(ST_CALL(zero_))},
+      {"masked_fill_", "input mask value", with_value(ST_CALL(masked_fill_))},
       {"copy_", "input other", [](C c) -> Result { return copy_(c.tensor("input"), c.tensor("other")); }},
       {"uniform_", "input from to",
        [](C c) -> Result { return uniform_(c.tensor("input"), c.real("from", 0), c.real("to", 1)); }},

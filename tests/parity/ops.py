@@ -41,14 +41,20 @@ def index_arguments(x, index):
     return (x, [torch.tensor(e) if isinstance(e, list) else e for e in entries]), {}
 
 
+def unbiased_arguments(x, *args, **kwargs):
+    """var(x, unbiased) and var(x, dim, unbiased, keepdim)."""
+    names = ("unbiased",) if args and isinstance(args[0], bool) else ("dim", "unbiased", "keepdim")
+    return (x,), {**dict(zip(names, args)), **kwargs}
+
+
 # The functions of op_db that we have under the same name.
 SAME = """
 __radd__ __rdiv__ __rmul__ __rpow__ __rsub__ abs add all allclose amax amin any arange argmax argmin asinh cat chunk clamp
 clone contiguous cos div.no_rounding_mode eq equal erf exp expand expand_as expm1 eye flatten full full_like gather ge gt
 index_add index_select isfinite isnan item le linspace log log1p log_softmax log_softmax.with_dtype logical_not lt masked_fill matmul
 maximum mean minimum mul narrow ne neg ones ones_like permute pow prod randn randn_like reciprocal
-reshape rsub scalar_tensor scatter_add select sigmoid sign sin slice softmax softmax.with_dtype split split.list_args sqrt squeeze
-squeeze.multiple stack sub sum t tanh transpose tril triu unbind unsqueeze view zeros zeros_like
+reshape rsub scalar_tensor scatter_add select sigmoid sign sin slice softmax softmax.with_dtype split split.list_args sqrt squeeze std
+squeeze.multiple stack sub sum t tanh transpose tril triu unbind unsqueeze var var_mean view zeros zeros_like
 max.reduction_with_dim max.reduction_no_dim min.reduction_with_dim min.reduction_no_dim
 nn.functional.batch_norm nn.functional.cross_entropy nn.functional.linear nn.functional.mse_loss nn.functional.pad.constant
 nn.functional.pad.reflect nn.functional.pad.replicate nn.functional.pad.replicate_negative nn.functional.pad.circular
@@ -80,6 +86,7 @@ OTHER = {
     "max.binary": ("max", None),
     "min.binary": ("min", None),
     "normal.in_place": ("normal_", None),
+    **{f"{name}.unbiased": (name, unbiased_arguments) for name in ("std", "var", "var_mean")},
     "to": ("to", to_arguments),
     "true_divide": ("div", None),
     "uniform": ("uniform_", None),

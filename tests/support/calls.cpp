@@ -23,6 +23,7 @@
 #include "spiraltorch/ops/reduce.h"
 #include "spiraltorch/ops/shape.h"
 #include "spiraltorch/ops/softmax.h"
+#include "spiraltorch/ops/variance.h"
 #include "spiraltorch/vision/resize.h"
 
 namespace st::test {
@@ -63,6 +64,15 @@ int64_t one(const Call& c, const std::string& name) {
   const std::optional<int64_t> value = single(c, name);
   if (!value) throw NotExpressible("no number in " + name);
   return *value;
+}
+
+// f(x, dims, keep, options) of var and its like; torch's unbiased = false is a correction of 0.
+template <class F>
+auto variance(F f) {
+  return [f](const Call& c) -> Result {
+    const double correction = c.flag("unbiased", true) ? c.real("correction", 1) : 0;
+    return f(c.tensor("input"), c.axes("dim"), c.keep(), VarOptions{correction});
+  };
 }
 
 MaxPool2dFuncOptions max_pool2d_options(const Call& c) {
@@ -252,6 +262,13 @@ const std::vector<Op>& ops() {
        [](C c) -> Result { return any(c.tensor("input"), c.axes("dim"), c.keep()); }},
       {"all", "input dim keepdim",
        [](C c) -> Result { return all(c.tensor("input"), c.axes("dim"), c.keep()); }},
+      {"var", "input dim correction keepdim unbiased", variance(ST_CALL(var))},
+      {"std", "input dim correction keepdim unbiased", variance(ST_CALL(st::std))},
+      {"var_mean", "input dim correction keepdim unbiased",
+       variance([](const auto&... a) -> std::vector<Tensor> {
+         const VarMean y = var_mean(a...);
+         return {y.var, y.mean};
+       })},
       {"sum_to_size", "input size",
        [](C c) -> Result { return sum_to_size(c.tensor("input"), c.dims("size")); }},
       // --- shape

@@ -65,6 +65,7 @@
 #include "spiraltorch/ops/shape.h"
 #include "spiraltorch/ops/softmax.h"
 #include "spiraltorch/ops/variance.h"
+#include "spiraltorch/ops/vector_norm.h"
 #include "spiraltorch/optim/adam.h"
 #include "spiraltorch/optim/clip_grad.h"
 #include "spiraltorch/optim/lr_scheduler.h"

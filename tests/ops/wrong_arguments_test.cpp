@@ -1,6 +1,8 @@
 // Ops and Tensor's methods with wrong arguments (tests/support/wrong_arguments.h).
 #include "tests/support/wrong_arguments.h"
 
+#include <cmath>
+
 #include "spiraltorch/ops/inplace.h"
 #include "spiraltorch/spiraltorch.h"
 
@@ -173,6 +175,10 @@ Functions functions() {
       {"var", {x}, {0}, ST_CALL(var(t[0], i[0]))},
       {"std", {x}, {0, 1}, ST_CALL(st::std(t[0], {i[0], i[1]}, keepdim))},
       {"var_mean", {x}, {0}, ST_CALL(var_mean(t[0], i[0], false, {.correction = 0}))},
+      {"norm", {x}, {0}, ST_CALL(norm(t[0], 2, i[0]))},
+      {"norm", {x}, {0, 1}, ST_CALL(norm(t[0], INFINITY, {i[0], i[1]}, keepdim))},
+      {"normalize", {x}, {1}, ST_CALL(normalize(t[0], {.dim = i[0]}))},
+      {"cosine_similarity", {x, y}, {1}, ST_CALL(cosine_similarity(t[0], t[1], {.dim = i[0]}))},
       {"prod", {x}, {}, ST_CALL(prod(t[0]))},
       {"prod", {x}, {0}, ST_CALL(prod(t[0], i[0]))},
       {"max", {x}, {}, ST_CALL(max(t[0]))},

@@ -24,6 +24,7 @@
 #include "spiraltorch/ops/shape.h"
 #include "spiraltorch/ops/softmax.h"
 #include "spiraltorch/ops/variance.h"
+#include "spiraltorch/ops/vector_norm.h"
 #include "spiraltorch/vision/resize.h"
 
 namespace st::test {
@@ -73,6 +74,16 @@ auto variance(F f) {
     const double correction = c.flag("unbiased", true) ? c.real("correction", 1) : 0;
     return f(c.tensor("input"), c.axes("dim"), c.keep(), VarOptions{correction});
   };
+}
+
+// The argument p: a number, or a name for one; the Frobenius norm of all elements is that of p = 2.
+double norm_order(const Call& c) {
+  try {
+    return c.real("p", 2);
+  } catch (const NotExpressible&) {
+    if (c.text("p", "") == "fro") return 2;
+    throw;
+  }
 }
 
 MaxPool2dFuncOptions max_pool2d_options(const Call& c) {
@@ -269,6 +280,18 @@ const std::vector<Op>& ops() {
          const VarMean y = var_mean(a...);
          return {y.var, y.mean};
        })},
+      {"norm", "input p dim keepdim dtype",
+       [](C c) -> Result {
+         return norm(c.tensor("input"), norm_order(c), c.axes("dim"), c.keep(), dtype(c));
+       }},
+      {"normalize", "input p dim eps",
+       [](C c) -> Result {
+         return normalize(c.tensor("input"), {c.real("p", 2), c.integer("dim", 1), c.real("eps", 1e-12)});
+       }},
+      {"cosine_similarity", "x1 x2 dim eps",
+       [](C c) -> Result {
+         return cosine_similarity(c.tensor("x1"), c.tensor("x2"), {c.integer("dim", 1), c.real("eps", 1e-8)});
+       }},
       {"sum_to_size", "input size",
        [](C c) -> Result { return sum_to_size(c.tensor("input"), c.dims("size")); }},
       // --- shape

@@ -49,10 +49,10 @@ def unbiased_arguments(x, *args, **kwargs):
 
 # The functions of op_db that we have under the same name.
 SAME = """
-__radd__ __rdiv__ __rmul__ __rpow__ __rsub__ abs add all allclose amax amin any arange argmax argmin asinh cat chunk clamp
-clone contiguous cos div.no_rounding_mode eq equal erf exp expand expand_as expm1 eye flatten full full_like gather ge gt
-index_add index_select isfinite isnan item le linspace log log1p log_softmax log_softmax.with_dtype logical_not lt masked_fill matmul
-maximum mean minimum mul narrow ne neg norm norm.fro norm.inf norm.nuc ones ones_like permute pow prod randn randn_like reciprocal
+__radd__ __rdiv__ __rmul__ __rpow__ __rsub__ abs add all allclose amax amin any arange argmax argmin asinh bmm cat chunk clamp
+clone contiguous cos div.no_rounding_mode dot eq equal erf exp expand expand_as expm1 eye flatten full full_like gather ge gt
+index_add index_select isfinite isnan item le linspace log log1p log_softmax log_softmax.with_dtype logical_not logsumexp lt masked_fill matmul
+maximum mean minimum mm mul narrow ne neg norm norm.fro norm.inf norm.nuc ones ones_like permute pow prod randn randn_like reciprocal
 reshape rsub scalar_tensor scatter_add select sigmoid sign sin slice softmax softmax.with_dtype split split.list_args sqrt squeeze std
 squeeze.multiple stack sub sum t tanh transpose tril triu unbind unsqueeze var var_mean view zeros zeros_like
 max.reduction_with_dim max.reduction_no_dim min.reduction_with_dim min.reduction_no_dim
@@ -65,7 +65,7 @@ nn.functional.smooth_l1_loss nn.functional.binary_cross_entropy nn.functional.bi
 nn.functional.kl_div
 nn.functional.conv1d nn.functional.conv2d nn.functional.max_pool1d nn.functional.max_pool2d nn.functional.avg_pool1d
 nn.functional.avg_pool2d nn.functional.adaptive_avg_pool1d nn.functional.adaptive_avg_pool2d
-nn.functional.cosine_similarity nn.functional.normalize
+nn.functional.cosine_similarity nn.functional.one_hot nn.functional.normalize
 nn.functional.interpolate.bilinear
 """.split()
 

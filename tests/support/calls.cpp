@@ -354,6 +354,9 @@ const std::vector<Op>& ops() {
        }},
       // --- products, losses, norms
       {"matmul", "input other", [](C c) -> Result { return matmul(c.tensor("input"), c.tensor("other")); }},
+      {"mm", "input mat2", [](C c) -> Result { return mm(c.tensor("input"), c.tensor("mat2")); }},
+      {"bmm", "input mat2", [](C c) -> Result { return bmm(c.tensor("input"), c.tensor("mat2")); }},
+      {"dot", "input tensor", [](C c) -> Result { return dot(c.tensor("input"), c.tensor("tensor")); }},
       {"linear", "input weight bias activation",
        [](C c) -> Result {
          return linear(c.tensor("input"), c.tensor("weight"), c.optional_tensor("bias"), {activation(c)});
@@ -412,6 +415,10 @@ const std::vector<Op>& ops() {
        }},
       {"softmax", "input dim dtype", [](C c) -> Result { return softmax(c.tensor("input"), c.integer("dim"), dtype(c)); }},
       {"log_softmax", "input dim dtype", [](C c) -> Result { return log_softmax(c.tensor("input"), c.integer("dim"), dtype(c)); }},
+      {"logsumexp", "input dim keepdim",
+       [](C c) -> Result { return logsumexp(c.tensor("input"), c.axes("dim"), c.keep()); }},
+      {"one_hot", "input num_classes",
+       [](C c) -> Result { return one_hot(c.tensor("input"), c.integer("num_classes", -1)); }},
       {"cross_entropy", "input target weight ignore_index reduction label_smoothing",
        [](C c) -> Result {
          return cross_entropy(c.tensor("input"), c.tensor("target"),

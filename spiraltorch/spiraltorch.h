@@ -45,6 +45,7 @@
 #include "spiraltorch/nn/zspace_batch_norm.h"
 #include "spiraltorch/ops/activation.h"
 #include "spiraltorch/ops/arithmetic.h"
+#include "spiraltorch/ops/arrange.h"
 #include "spiraltorch/ops/compare.h"
 #include "spiraltorch/ops/conv.h"
 #include "spiraltorch/ops/copy.h"

@@ -3,6 +3,7 @@
 
 #include "spiraltorch/ops/activation.h"
 #include "spiraltorch/ops/arithmetic.h"
+#include "spiraltorch/ops/arrange.h"
 #include "spiraltorch/ops/compare.h"
 #include "spiraltorch/ops/conv.h"
 #include "spiraltorch/ops/copy.h"
@@ -331,6 +332,19 @@ const std::vector<Op>& ops() {
       {"chunk", "input chunks dim",
        [](C c) -> Result { return chunk(c.tensor("input"), c.integer("chunks"), c.integer("dim", 0)); }},
       {"unbind", "input dim", [](C c) -> Result { return unbind(c.tensor("input"), c.integer("dim", 0)); }},
+      {"flip", "input dims", [](C c) -> Result { return flip(c.tensor("input"), c.dims("dims")); }},
+      {"roll", "input shifts dims",
+       [](C c) -> Result {
+         return roll(c.tensor("input"), c.dims("shifts"), c.has("dims") ? c.dims("dims") : Dims());
+       }},
+      {"repeat", "input repeats",
+       [](C c) -> Result { return repeat(c.tensor("input"), c.dims("repeats")); }},
+      {"repeat_interleave", "input repeats dim output_size",
+       [](C c) -> Result {
+         const std::optional<int64_t> dim = c.optional_integer("dim");
+         return c.is_tensor("repeats") ? repeat_interleave(c.tensor("input"), c.tensor("repeats"), dim)
+                                       : repeat_interleave(c.tensor("input"), c.integer("repeats"), dim);
+       }},
       {"pad", "input pad mode value",
        [](C c) -> Result {
          return pad(c.tensor("input"), c.integers("pad"), pad_mode(c, "mode"), c.scalar("value", 0.0));

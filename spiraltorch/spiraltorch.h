@@ -46,6 +46,7 @@
 #include "spiraltorch/ops/activation.h"
 #include "spiraltorch/ops/arithmetic.h"
 #include "spiraltorch/ops/arrange.h"
+#include "spiraltorch/ops/attention.h"
 #include "spiraltorch/ops/compare.h"
 #include "spiraltorch/ops/conv.h"
 #include "spiraltorch/ops/copy.h"

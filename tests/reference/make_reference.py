@@ -60,7 +60,8 @@ FUNCTIONS = {
     "binary_cross_entropy_with_logits": binary_cross_entropy_with_logits,
     **{name: getattr(F, name) for name in (
         "leaky_relu elu gelu silu softplus hardswish logsigmoid layer_norm embedding dropout nll_loss l1_loss smooth_l1_loss "
-        "binary_cross_entropy kl_div normalize cosine_similarity one_hot").split()},
+        "binary_cross_entropy kl_div normalize cosine_similarity one_hot "
+        "scaled_dot_product_attention").split()},
 }
 
 

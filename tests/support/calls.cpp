@@ -4,6 +4,7 @@
 #include "spiraltorch/ops/activation.h"
 #include "spiraltorch/ops/arithmetic.h"
 #include "spiraltorch/ops/arrange.h"
+#include "spiraltorch/ops/attention.h"
 #include "spiraltorch/ops/compare.h"
 #include "spiraltorch/ops/conv.h"
 #include "spiraltorch/ops/copy.h"
@@ -374,6 +375,14 @@ const std::vector<Op>& ops() {
       {"linear", "input weight bias activation",
        [](C c) -> Result {
          return linear(c.tensor("input"), c.tensor("weight"), c.optional_tensor("bias"), {activation(c)});
+       }},
+      {"scaled_dot_product_attention", "query key value attn_mask dropout_p is_causal scale",
+       [](C c) -> Result {
+         const std::optional<double> scale =
+             c.has("scale") ? std::optional(c.real("scale", 1)) : std::nullopt;
+         return scaled_dot_product_attention(c.tensor("query"), c.tensor("key"), c.tensor("value"),
+                                             {c.optional_tensor("attn_mask"), c.real("dropout_p", 0),
+                                              c.flag("is_causal", false), scale});
        }},
       {"conv2d", "input weight bias stride padding dilation groups",
        [](C c) -> Result {

@@ -20,6 +20,9 @@ const Tensor& div_(const Tensor& x, Scalar y);
 const Tensor& clamp_(const Tensor& x, std::optional<Scalar> min, std::optional<Scalar> max);
 const Tensor& fill_(const Tensor& x, Scalar value);
 const Tensor& zero_(const Tensor& x);
+/// `value`, a number or a 0-dim tensor, where the mask is true; it broadcasts to x.
+const Tensor& masked_fill_(const Tensor& x, const Tensor& mask, Scalar value);
+const Tensor& masked_fill_(const Tensor& x, const Tensor& mask, const Tensor& value);
 /// y, broadcast and converted, into x's elements.
 const Tensor& copy_(const Tensor& x, const Tensor& y);
 const Tensor& uniform_(const Tensor& x, double from, double to);

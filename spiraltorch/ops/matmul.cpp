@@ -78,33 +78,30 @@ Seen as_matrix(const Tensor& x, int position_of_one) {
 
 Tensor transposed(const Tensor& x) { return transpose(x, -2, -1); }
 
-}  // namespace
-
-Tensor matmul(const Tensor& left_in, const Tensor& right_in) {
-  check_operands("matmul", {{"a", left_in}, {"b", right_in}});
-  const Tensor a = autocast(left_in), b = autocast(right_in);
+// matmul under the name of the op that asked for it, of operands that are there, past autocast.
+Tensor product(const char* op, const Tensor& a, const Tensor& b) {
   check<ShapeError>(a.dim() >= 1 && b.dim() >= 1,
-                    "matmul: both arguments need at least one dimension (a: {}, b: {})", a.shape(),
+                    "{}: both arguments need at least one dimension (a: {}, b: {})", op, a.shape(),
                     b.shape());
-  check<DTypeError>(a.dtype() == b.dtype(), "matmul: both arguments need one dtype, a is {} and b is {}",
+  check<DTypeError>(a.dtype() == b.dtype(), "{}: both arguments need one dtype, a is {} and b is {}", op,
                     a.dtype(), b.dtype());
-  check<DTypeError>(a.dtype() != DType::bool_, "matmul: bool tensors are not supported (a: {}, b: {})",
+  check<DTypeError>(a.dtype() != DType::bool_, "{}: bool tensors are not supported (a: {}, b: {})", op,
                     a.shape(), b.shape());
   const bool a_vector = a.dim() == 1, b_vector = b.dim() == 1;
   Seen left = as_matrix(a, 0), right = as_matrix(b, 1);
   const int l = left.sizes.size() - 2, r = right.sizes.size() - 2;
   const int64_t m = left.sizes[l], k = left.sizes[l + 1], n = right.sizes[r + 1];
-  check<ShapeError>(k == right.sizes[r], "matmul: a has {} columns, b has {} rows (a: {}, b: {})", k,
+  check<ShapeError>(k == right.sizes[r], "{}: a has {} columns, b has {} rows (a: {}, b: {})", op, k,
                     right.sizes[r], a.shape(), b.shape());
   Dims a_batch, b_batch;
   for (int d = 0; d < l; ++d) a_batch.push_back(left.sizes[d]);
   for (int d = 0; d < r; ++d) b_batch.push_back(right.sizes[d]);
-  const Dims batch = broadcast_shapes("matmul", a_batch, b_batch);
+  const Dims batch = broadcast_shapes(op, a_batch, b_batch);
 
   Dims shape = batch;
   if (!a_vector) shape.push_back(m);
   if (!b_vector) shape.push_back(n);
-  const Tensor y = empty_for("matmul", shape, a.dtype(), a.device());
+  const Tensor y = empty_for(op, shape, a.dtype(), a.device());
   const std::optional<Seen> rows = r == 0 && l > 0 ? fold(a, 1) : std::nullopt;
   Seen result;
   if (rows) {  // one matrix on the right: one product
@@ -123,7 +120,7 @@ Tensor matmul(const Tensor& left_in, const Tensor& right_in) {
   const bool one_matrix = b.dim() <= 2;
   // The same ops serve first and second derivatives: transposes are views, which the kernels read as they
   // are.
-  return record("matmul", y, {a, b}, keep, [a_vector, b_vector, one_matrix](const Backward& back) -> Grads {
+  return record(op, y, {a, b}, keep, [a_vector, b_vector, one_matrix](const Backward& back) -> Grads {
     Tensor x = back.kept(0), w = back.kept(1), g = back.dy(), da, db;
     if (a_vector && b_vector) {
       if (back.needs(0)) da = g * w;
@@ -145,6 +142,35 @@ Tensor matmul(const Tensor& left_in, const Tensor& right_in) {
     }
     return {da, db};
   });
+}
+
+}  // namespace
+
+Tensor matmul(const Tensor& a, const Tensor& b) {
+  check_operands("matmul", {{"a", a}, {"b", b}});
+  return product("matmul", autocast(a), autocast(b));
+}
+
+Tensor mm(const Tensor& a, const Tensor& b) {
+  check_operands("mm", {{"a", a}, {"b", b}});
+  check<ShapeError>(a.dim() == 2 && b.dim() == 2, "mm: expected two matrices (a: {}, b: {}); use matmul",
+                    a.shape(), b.shape());
+  return product("mm", autocast(a), autocast(b));
+}
+
+Tensor bmm(const Tensor& a, const Tensor& b) {
+  check_operands("bmm", {{"a", a}, {"b", b}});
+  check<ShapeError>(a.dim() == 3 && b.dim() == 3 && a.size(0) == b.size(0),
+                    "bmm: expected (batch, m, k) and (batch, k, n) (a: {}, b: {}); use matmul", a.shape(),
+                    b.shape());
+  return product("bmm", autocast(a), autocast(b));
+}
+
+Tensor dot(const Tensor& a, const Tensor& b) {
+  check_operands("dot", {{"a", a}, {"b", b}});
+  check<ShapeError>(a.dim() == 1 && a.shape() == b.shape(),
+                    "dot: expected two vectors of one size (a: {}, b: {})", a.shape(), b.shape());
+  return product("dot", a, b);
 }
 
 namespace {

@@ -10,6 +10,12 @@ namespace [[gnu::visibility("default")]] st {
 /// a: (..., m, k)   b: (..., k, n)   result: (..., m, n).      da = dy b^T, db = a^T dy.      Source:
 /// torch.matmul.
 Tensor matmul(const Tensor& a, const Tensor& b);
+/// The same of two matrices (m, k) and (k, n), and of nothing else (ShapeError). Source: torch.mm.
+Tensor mm(const Tensor& a, const Tensor& b);
+/// The same of two lists of as many matrices, (batch, m, k) and (batch, k, n). Source: torch.bmm.
+Tensor bmm(const Tensor& a, const Tensor& b);
+/// The same of two vectors of one size. As in PyTorch autocast does not reach it. Source: torch.dot.
+Tensor dot(const Tensor& a, const Tensor& b);
 
 struct LinearFuncOptions {
   Activation activation = Activation::none;

@@ -11,6 +11,7 @@
 #include "spiraltorch/core/random.h"
 #include "spiraltorch/nn/conv.h"
 #include "spiraltorch/ops/arithmetic.h"
+#include "spiraltorch/ops/attention.h"
 #include "spiraltorch/ops/autocast.h"
 #include "spiraltorch/ops/compare.h"
 #include "spiraltorch/ops/conv.h"
@@ -19,6 +20,7 @@
 #include "spiraltorch/ops/random.h"
 #include "spiraltorch/ops/recurrent.h"
 #include "spiraltorch/ops/reduce.h"
+#include "spiraltorch/ops/shape.h"
 #include "tests/support/autocast.h"
 
 namespace st::amp {
@@ -81,6 +83,16 @@ TEST_F(AutocastOps, ConvolutionsRoundTheirOperandsTo16Bits) {
     EXPECT_LE(steps_apart(y, exact), 0.51);
     EXPECT_GT(abs(c.call(x, w, b).to(DType::float64) - exact).max().item<double>(), 1e-3);
   }
+}
+
+TEST_F(AutocastOps, ProductsByOtherNames) {
+  const Tensor x = rand({3, 3}), y = rand({3, 3}), wide = unsqueeze(x, 0), row = select(x, 0, 0);
+  const Tensor half = x.to(DType::bfloat16);
+  const AutocastGuard guard;
+  EXPECT_EQ(mm(x, half).dtype(), DType::bfloat16);
+  EXPECT_EQ(bmm(wide, wide).dtype(), DType::bfloat16);
+  EXPECT_EQ(scaled_dot_product_attention(x, half, y, {.attn_mask = y}).dtype(), DType::bfloat16);
+  EXPECT_EQ(dot(row, row).dtype(), DType::float32);  // as in PyTorch
 }
 
 TEST_F(AutocastOps, ConvolutionsAccumulateInFloat32) {

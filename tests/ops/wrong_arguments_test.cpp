@@ -1,6 +1,9 @@
 // Ops and Tensor's methods with wrong arguments (tests/support/wrong_arguments.h).
 #include "tests/support/wrong_arguments.h"
 
+#include <cmath>
+
+#include "spiraltorch/ops/inplace.h"
 #include "spiraltorch/spiraltorch.h"
 
 namespace st {
@@ -51,6 +54,10 @@ Functions functions() {
       {"where", {mask, x}, {}, ST_CALL(where(t[0], t[1], 0))},
       {"where", {mask, x}, {}, ST_CALL(where(t[0], 0, t[1]))},
       {"where", {mask}, {}, ST_CALL(where(t[0], 0, 1.5))},
+      {"masked_fill", {x, mask}, {}, ST_CALL(masked_fill(t[0], t[1], 1.5))},
+      {"masked_fill", {x, mask, tensor(1.5)}, {}, ST_CALL(masked_fill(t[0], t[1], t[2]))},
+      {"tril", {x}, {-1}, ST_CALL(tril(t[0], i[0]))},
+      {"triu", {x}, {1}, ST_CALL(triu(t[0], i[0]))},
       {"relu", {x}, {}, ST_CALL(relu(t[0]))},
       {"tanh", {x}, {}, ST_CALL(tanh(t[0]))},
       {"sigmoid", {x}, {}, ST_CALL(sigmoid(t[0]))},
@@ -89,6 +96,13 @@ Functions functions() {
       {"index_put_", {x, mask}, {}, ST_CALL(index_put_(t[0], {t[1]}, 2.5))},
       {"pad", {x}, {1, 1}, ST_CALL(pad(t[0], {i[0], i[1]}))},
       {"pad", {x}, {1, 1}, ST_CALL(pad(t[0], {i[0], i[1]}, PadMode::reflect))},
+      {"flip", {x}, {0, 1}, ST_CALL(flip(t[0], {i[0], i[1]}))},
+      {"roll", {x}, {1}, ST_CALL(roll(t[0], {i[0]}))},
+      {"roll", {x}, {1, 2, 0, 1}, ST_CALL(roll(t[0], {i[0], i[1]}, {i[2], i[3]}))},
+      {"repeat", {x}, {2, 1, 2}, ST_CALL(repeat(t[0], {i[0], i[1], i[2]}))},
+      {"repeat_interleave", {x}, {2, 1}, ST_CALL(repeat_interleave(t[0], i[0], i[1]))},
+      {"repeat_interleave", {x}, {2}, ST_CALL(repeat_interleave(t[0], i[0]))},
+      {"repeat_interleave", {x, positions}, {0}, ST_CALL(repeat_interleave(t[0], t[1], i[0]))},
       {"cat", {x, y}, {0}, ST_CALL(cat({t[0], t[1]}, i[0]))},
       {"stack", {x, y}, {0}, ST_CALL(stack({t[0], t[1]}, i[0]))},
       {"cross_entropy", {x, positions, row}, {}, ST_CALL(cross_entropy(t[0], t[1], {.weight = t[2]})), 1},
@@ -117,12 +131,21 @@ Functions functions() {
       {"logsigmoid", {x}, {}, ST_CALL(logsigmoid(t[0]))},
       {"dropout", {x}, {}, ST_CALL(dropout(t[0]))},
       {"embedding", {positions, y}, {0}, ST_CALL(embedding(t[0], t[1], {i[0]}))},
+      {"one_hot", {positions}, {2}, ST_CALL(one_hot(t[0], i[0]))},
       {"layer_norm", {x, row, row + 1}, {3}, ST_CALL(layer_norm(t[0], {i[0]}, t[1], t[2])), 2},
       {"matmul", {x, y.t()}, {}, ST_CALL(matmul(t[0], t[1]))},
+      {"mm", {x, y.t()}, {}, ST_CALL(mm(t[0], t[1]))},
+      {"bmm", {unsqueeze(x, 0), unsqueeze(y.t(), 0)}, {}, ST_CALL(bmm(t[0], t[1]))},
+      {"dot", {row, row}, {}, ST_CALL(dot(t[0], t[1]))},
       {"linear",
        {x, y, tensor({1.f, 2.f})},
        {},
        ST_CALL(linear(t[0], t[1], t[2], {.activation = Activation::relu})),
+       1},
+      {"scaled_dot_product_attention",
+       {x, y, y, ones({2, 2})},
+       {},
+       ST_CALL(scaled_dot_product_attention(t[0], t[1], t[2], {.attn_mask = t[3]})),
        1},
       {"conv2d",
        {image, ones({2, 2, 2, 2}), tensor({1.f, 2.f})},
@@ -169,6 +192,13 @@ Functions functions() {
       {"sum", {x}, {0}, ST_CALL(sum(t[0], i[0]))},
       {"sum", {x}, {0, 1}, ST_CALL(sum(t[0], {i[0], i[1]}, keepdim))},
       {"mean", {x}, {0}, ST_CALL(mean(t[0], i[0]))},
+      {"var", {x}, {0}, ST_CALL(var(t[0], i[0]))},
+      {"std", {x}, {0, 1}, ST_CALL(st::std(t[0], {i[0], i[1]}, keepdim))},
+      {"var_mean", {x}, {0}, ST_CALL(var_mean(t[0], i[0], false, {.correction = 0}))},
+      {"norm", {x}, {0}, ST_CALL(norm(t[0], 2, i[0]))},
+      {"norm", {x}, {0, 1}, ST_CALL(norm(t[0], INFINITY, {i[0], i[1]}, keepdim))},
+      {"normalize", {x}, {1}, ST_CALL(normalize(t[0], {.dim = i[0]}))},
+      {"cosine_similarity", {x, y}, {1}, ST_CALL(cosine_similarity(t[0], t[1], {.dim = i[0]}))},
       {"prod", {x}, {}, ST_CALL(prod(t[0]))},
       {"prod", {x}, {0}, ST_CALL(prod(t[0], i[0]))},
       {"max", {x}, {}, ST_CALL(max(t[0]))},
@@ -186,6 +216,8 @@ Functions functions() {
       {"sum_to_size", {x}, {1, 3}, ST_CALL(sum_to_size(t[0], {i[0], i[1]}))},
       {"softmax", {x}, {1}, ST_CALL(softmax(t[0], i[0]))},
       {"log_softmax", {x}, {1}, ST_CALL(log_softmax(t[0], i[0]))},
+      {"logsumexp", {x}, {1}, ST_CALL(logsumexp(t[0], i[0]))},
+      {"logsumexp", {x}, {0, 1}, ST_CALL(logsumexp(t[0], {i[0], i[1]}, keepdim))},
       {"reshape", {x}, {3, 2}, ST_CALL(reshape(t[0], {i[0], i[1]}))},
       {"reshape", {x}, {3}, ST_CALL(reshape(t[0], {-1, i[0]}))},
       {"view", {x}, {3, 2}, ST_CALL(view(t[0], {i[0], i[1]}))},
@@ -305,6 +337,8 @@ Functions functions() {
       {"mul_", {x}, {}, ST_CALL(t[0].mul_(1.5))},
       {"div_", {x}, {}, ST_CALL(t[0].div_(1.5))},
       {"clamp_", {x}, {}, ST_CALL(t[0].clamp_(1.5))},
+      {"masked_fill_", {x, mask}, {}, ST_CALL(masked_fill_(t[0], t[1], 1.5))},
+      {"masked_fill_", {x, mask, tensor(1.5)}, {}, ST_CALL(masked_fill_(t[0], t[1], t[2]))},
       {"uniform_", {x}, {}, ST_CALL(t[0].uniform_())},
       {"normal_", {x}, {}, ST_CALL(t[0].normal_())},
   };

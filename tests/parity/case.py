@@ -22,6 +22,7 @@ class Case:
     truth: object = None
     before: dict = dataclasses.field(default_factory=dict)
     inexpressible: str = ""
+    tolerance: dict = dataclasses.field(default_factory=dict)  # of assert_close; empty: its own for the dtype
 
 
 # Sums and products, whatever the order of adding, stay within 1.2 eps of the same call on absolute values (the worst of
@@ -51,16 +52,16 @@ def describe_call(name, args, kwargs):
     return f"{name}({', '.join([describe(a) for a in args] + [f'{k}={describe(v)}' for k, v in kwargs.items()])})"
 
 
-def difference(actual, expected, truth=None, absolute=None):
-    """What is wrong with `actual`, or an empty text. Tolerances are those of PyTorch's own tests for the dtype; beyond
-    them, an element of float32 may be off by twice PyTorch's own distance from its float64 result, or by ROUNDINGS
-    of what the same call gives for absolute values."""
+def difference(actual, expected, tolerance, truth=None, absolute=None):
+    """What is wrong with `actual`, or an empty text. Tolerances are those of PyTorch's own tests; beyond them, an element
+    of float32 may be off by twice PyTorch's own distance from its float64 result, or by ROUNDINGS of what the same call
+    gives for absolute values."""
     if actual.dtype != expected.dtype:
         return f"dtype {actual.dtype}, PyTorch {expected.dtype}"
     if actual.shape != expected.shape:
         return f"shape {tuple(actual.shape)}, PyTorch {tuple(expected.shape)}"
     try:
-        torch.testing.assert_close(actual, expected, equal_nan=True)
+        torch.testing.assert_close(actual, expected, equal_nan=True, **tolerance)
         return ""
     except AssertionError as e:
         text = " ".join(str(e).split())
@@ -108,11 +109,12 @@ def judge(case, answer):
     if sorted(answer["active"]) != sorted(case.active):
         wrong.append(f"require a gradient: {answer['active']}, in PyTorch {case.active}")
     common = [label for label in expected if label in answer["values"]]
-    differs = {label: d for label in common if (d := difference(answer["values"][label], expected[label]))}
+    differs = {label: d for label in common if (d := difference(answer["values"][label], expected[label], case.tolerance))}
     if differs and case.truth:
         truth, absolute = case.truth(lambda x: x), absolute_of(case)
         differs = {label: d for label in differs
-                   if (d := difference(answer["values"][label], expected[label], truth.get(label), absolute.get(label)))}
+                   if (d := difference(answer["values"][label], expected[label], case.tolerance, truth.get(label),
+                                     absolute.get(label)))}
     wrong += [f"{label}: {d}" for label, d in differs.items()]
     return ("failed", "; ".join(wrong)) if wrong else ("passed", "")
 

@@ -24,6 +24,8 @@ MEANT = [
                "`adaptive_avg_pool2d(x, (None, 2))`"),
     Difference(r"nn\.functional\.dropout", r"^(?!.*(p=0\.0|p=1\.0|training=False))", "Tensor-likes are not",
                "which elements dropout keeps"),
+    Difference(r"nn\.functional\.scaled_dot_product_attention", r"dropout_p=0\.5", "Tensor-likes are not",
+               "which elements dropout keeps"),
     Difference(r"nn\.functional\.batch_norm", r"\(float\d\d\(0,\)", "expected x of", "`batch_norm` of one dimension"),
 ]
 

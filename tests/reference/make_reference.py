@@ -56,11 +56,12 @@ FUNCTIONS = {
     "max_pool2d": F.max_pool2d, "avg_pool1d": F.avg_pool1d, "avg_pool2d": F.avg_pool2d,
     "adaptive_avg_pool1d": F.adaptive_avg_pool1d, "adaptive_avg_pool2d": F.adaptive_avg_pool2d, "interpolate": F.interpolate,
     "expand": torch.Tensor.expand, "view": torch.Tensor.view, "to": torch.Tensor.to,
-    "lstm": lstm, "contiguous": torch.Tensor.contiguous, "sum_to_size": torch.Tensor.sum_to_size,
+    "lstm": lstm, "contiguous": torch.Tensor.contiguous, "repeat": torch.Tensor.repeat, "sum_to_size": torch.Tensor.sum_to_size,
     "binary_cross_entropy_with_logits": binary_cross_entropy_with_logits,
     **{name: getattr(F, name) for name in (
         "leaky_relu elu gelu silu softplus hardswish logsigmoid layer_norm embedding dropout nll_loss l1_loss smooth_l1_loss "
-        "binary_cross_entropy kl_div").split()},
+        "binary_cross_entropy kl_div normalize cosine_similarity one_hot "
+        "scaled_dot_product_attention").split()},
 }
 
 

@@ -3,6 +3,8 @@
 
 #include "spiraltorch/ops/activation.h"
 #include "spiraltorch/ops/arithmetic.h"
+#include "spiraltorch/ops/arrange.h"
+#include "spiraltorch/ops/attention.h"
 #include "spiraltorch/ops/compare.h"
 #include "spiraltorch/ops/conv.h"
 #include "spiraltorch/ops/copy.h"
@@ -14,6 +16,7 @@
 #include "spiraltorch/ops/inplace.h"
 #include "spiraltorch/ops/join.h"
 #include "spiraltorch/ops/loss.h"
+#include "spiraltorch/ops/mask.h"
 #include "spiraltorch/ops/matmul.h"
 #include "spiraltorch/ops/norm.h"
 #include "spiraltorch/ops/pool.h"
@@ -22,6 +25,8 @@
 #include "spiraltorch/ops/reduce.h"
 #include "spiraltorch/ops/shape.h"
 #include "spiraltorch/ops/softmax.h"
+#include "spiraltorch/ops/variance.h"
+#include "spiraltorch/ops/vector_norm.h"
 #include "spiraltorch/vision/resize.h"
 
 namespace st::test {
@@ -64,6 +69,25 @@ int64_t one(const Call& c, const std::string& name) {
   return *value;
 }
 
+// f(x, dims, keep, options) of var and its like; torch's unbiased = false is a correction of 0.
+template <class F>
+auto variance(F f) {
+  return [f](const Call& c) -> Result {
+    const double correction = c.flag("unbiased", true) ? c.real("correction", 1) : 0;
+    return f(c.tensor("input"), c.axes("dim"), c.keep(), VarOptions{correction});
+  };
+}
+
+// The argument p: a number, or a name for one; the Frobenius norm of all elements is that of p = 2.
+double norm_order(const Call& c) {
+  try {
+    return c.real("p", 2);
+  } catch (const NotExpressible&) {
+    if (c.text("p", "") == "fro") return 2;
+    throw;
+  }
+}
+
 MaxPool2dFuncOptions max_pool2d_options(const Call& c) {
   return {pair(c, "stride"), pair(c, "padding", 0), pair(c, "dilation", 1), c.flag("ceil_mode", false)};
 }
@@ -78,6 +102,15 @@ auto with_other(F f) {
   return [f](const Call& c) -> Result {
     return c.is_tensor("other") ? f(c.tensor("input"), c.tensor("other"))
                                 : f(c.tensor("input"), c.scalar("other"));
+  };
+}
+
+// f(x, mask, value) where value may be a number.
+template <class F>
+auto with_value(F f) {
+  return [f](const Call& c) -> Result {
+    return c.is_tensor("value") ? f(c.tensor("input"), c.tensor("mask"), c.tensor("value"))
+                                : f(c.tensor("input"), c.tensor("mask"), c.scalar("value"));
   };
 }
 
@@ -202,6 +235,11 @@ const std::vector<Op>& ops() {
          if (!c.is_tensor("other")) return where(condition, c.tensor("input"), c.scalar("other"));
          return where(condition, c.tensor("input"), c.tensor("other"));
        }},
+      {"masked_fill", "input mask value", with_value(ST_CALL(masked_fill))},
+      {"tril", "input diagonal",
+       [](C c) -> Result { return tril(c.tensor("input"), c.integer("diagonal", 0)); }},
+      {"triu", "input diagonal",
+       [](C c) -> Result { return triu(c.tensor("input"), c.integer("diagonal", 0)); }},
       {"eq", "input other", with_other(ST_CALL(eq))},
       {"ne", "input other", with_other(ST_CALL(ne))},
       {"lt", "input other", with_other(ST_CALL(lt))},
@@ -237,6 +275,25 @@ const std::vector<Op>& ops() {
        [](C c) -> Result { return any(c.tensor("input"), c.axes("dim"), c.keep()); }},
       {"all", "input dim keepdim",
        [](C c) -> Result { return all(c.tensor("input"), c.axes("dim"), c.keep()); }},
+      {"var", "input dim correction keepdim unbiased", variance(ST_CALL(var))},
+      {"std", "input dim correction keepdim unbiased", variance(ST_CALL(st::std))},
+      {"var_mean", "input dim correction keepdim unbiased",
+       variance([](const auto&... a) -> std::vector<Tensor> {
+         const VarMean y = var_mean(a...);
+         return {y.var, y.mean};
+       })},
+      {"norm", "input p dim keepdim dtype",
+       [](C c) -> Result {
+         return norm(c.tensor("input"), norm_order(c), c.axes("dim"), c.keep(), dtype(c));
+       }},
+      {"normalize", "input p dim eps",
+       [](C c) -> Result {
+         return normalize(c.tensor("input"), {c.real("p", 2), c.integer("dim", 1), c.real("eps", 1e-12)});
+       }},
+      {"cosine_similarity", "x1 x2 dim eps",
+       [](C c) -> Result {
+         return cosine_similarity(c.tensor("x1"), c.tensor("x2"), {c.integer("dim", 1), c.real("eps", 1e-8)});
+       }},
       {"sum_to_size", "input size",
        [](C c) -> Result { return sum_to_size(c.tensor("input"), c.dims("size")); }},
       // --- shape
@@ -276,6 +333,19 @@ const std::vector<Op>& ops() {
       {"chunk", "input chunks dim",
        [](C c) -> Result { return chunk(c.tensor("input"), c.integer("chunks"), c.integer("dim", 0)); }},
       {"unbind", "input dim", [](C c) -> Result { return unbind(c.tensor("input"), c.integer("dim", 0)); }},
+      {"flip", "input dims", [](C c) -> Result { return flip(c.tensor("input"), c.dims("dims")); }},
+      {"roll", "input shifts dims",
+       [](C c) -> Result {
+         return roll(c.tensor("input"), c.dims("shifts"), c.has("dims") ? c.dims("dims") : Dims());
+       }},
+      {"repeat", "input repeats",
+       [](C c) -> Result { return repeat(c.tensor("input"), c.dims("repeats")); }},
+      {"repeat_interleave", "input repeats dim output_size",
+       [](C c) -> Result {
+         const std::optional<int64_t> dim = c.optional_integer("dim");
+         return c.is_tensor("repeats") ? repeat_interleave(c.tensor("input"), c.tensor("repeats"), dim)
+                                       : repeat_interleave(c.tensor("input"), c.integer("repeats"), dim);
+       }},
       {"pad", "input pad mode value",
        [](C c) -> Result {
          return pad(c.tensor("input"), c.integers("pad"), pad_mode(c, "mode"), c.scalar("value", 0.0));
@@ -306,9 +376,20 @@ const std::vector<Op>& ops() {
        }},
       // --- products, losses, norms
       {"matmul", "input other", [](C c) -> Result { return matmul(c.tensor("input"), c.tensor("other")); }},
+      {"mm", "input mat2", [](C c) -> Result { return mm(c.tensor("input"), c.tensor("mat2")); }},
+      {"bmm", "input mat2", [](C c) -> Result { return bmm(c.tensor("input"), c.tensor("mat2")); }},
+      {"dot", "input tensor", [](C c) -> Result { return dot(c.tensor("input"), c.tensor("tensor")); }},
       {"linear", "input weight bias activation",
        [](C c) -> Result {
          return linear(c.tensor("input"), c.tensor("weight"), c.optional_tensor("bias"), {activation(c)});
+       }},
+      {"scaled_dot_product_attention", "query key value attn_mask dropout_p is_causal scale",
+       [](C c) -> Result {
+         const std::optional<double> scale =
+             c.has("scale") ? std::optional(c.real("scale", 1)) : std::nullopt;
+         return scaled_dot_product_attention(c.tensor("query"), c.tensor("key"), c.tensor("value"),
+                                             {c.optional_tensor("attn_mask"), c.real("dropout_p", 0),
+                                              c.flag("is_causal", false), scale});
        }},
       {"conv2d", "input weight bias stride padding dilation groups",
        [](C c) -> Result {
@@ -364,6 +445,10 @@ const std::vector<Op>& ops() {
        }},
       {"softmax", "input dim dtype", [](C c) -> Result { return softmax(c.tensor("input"), c.integer("dim"), dtype(c)); }},
       {"log_softmax", "input dim dtype", [](C c) -> Result { return log_softmax(c.tensor("input"), c.integer("dim"), dtype(c)); }},
+      {"logsumexp", "input dim keepdim",
+       [](C c) -> Result { return logsumexp(c.tensor("input"), c.axes("dim"), c.keep()); }},
+      {"one_hot", "input num_classes",
+       [](C c) -> Result { return one_hot(c.tensor("input"), c.integer("num_classes", -1)); }},
       {"cross_entropy", "input target weight ignore_index reduction label_smoothing",
        [](C c) -> Result {
          return cross_entropy(c.tensor("input"), c.tensor("target"),
@@ -512,6 +597,7 @@ const std::vector<Op>& ops() {
        }},
       {"fill_", "input value", [](C c) -> Result { return fill_(c.tensor("input"), c.scalar("value")); }},
       {"zero_", "input", unary(ST_CALL(zero_))},
+      {"masked_fill_", "input mask value", with_value(ST_CALL(masked_fill_))},
       {"copy_", "input other", [](C c) -> Result { return copy_(c.tensor("input"), c.tensor("other")); }},
       {"uniform_", "input from to",
        [](C c) -> Result { return uniform_(c.tensor("input"), c.real("from", 0), c.real("to", 1)); }},

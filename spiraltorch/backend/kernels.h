@@ -113,6 +113,7 @@ struct Kernels {
   // optimiser steps of many leaves, in one pass over their memory
   Kernel<std::span<const SGDSlot>> sgd{"sgd"};
   Kernel<std::span<const AdamSlot>> adam{"adam"};
+  Kernel<std::span<const RMSpropSlot>> rmsprop{"rmsprop"};
   // hyperbolic: rows of x, y, v (those that the map takes), c = -curvature and s as float64 and numbers a
   // row, all expanded to the same leading shape, unit stride inside a row; outputs are contiguous. kept (2,
   // rows), float64, or undefined: what a radial map's backward would compute again, if dx alone is asked for

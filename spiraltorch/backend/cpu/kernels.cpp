@@ -91,6 +91,7 @@ Kernels make_kernels() {
   // optimisers
   k.sgd.fn = sgd;
   k.adam.fn = adam;
+  k.rmsprop.fn = rmsprop;
   // hyperbolic
   k.hyperbolic.fn = hyperbolic;
   k.hyperbolic_backward.fn = hyperbolic_backward;

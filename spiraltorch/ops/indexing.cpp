@@ -2,6 +2,8 @@
 // index_select at the end.
 #include "spiraltorch/ops/indexing.h"
 
+#include <algorithm>
+
 #include "spiraltorch/backend/kernels.h"
 #include "spiraltorch/core/modes.h"
 #include "spiraltorch/ops/arithmetic.h"
@@ -51,6 +53,10 @@ Tensor pick_mask(const Tensor& x, int dim, const Tensor& mask) {
   return index_select(with_dims(x, dim, count, {mask.numel()}), dim, clone(list).to(x.device()));
 }
 
+int64_t count_tensors(std::initializer_list<Index> indices) {
+  return std::ranges::count(indices, Index::Kind::tensor, &Index::kind);
+}
+
 bool is_mask(const Index& index) { return index.tensor.defined() && index.tensor.dtype() == DType::bool_; }
 
 }  // namespace
@@ -89,7 +95,10 @@ Tensor index(const Tensor& x, std::initializer_list<Index> indices) {
         y = unsqueeze(y, dim++);
         break;
       case Index::Kind::tensor:
-        check<ValueError>(!picked.defined(), "index: at most one index may be a tensor; use gather for more");
+        check<ValueError>(!picked.defined(),
+                          "index: at most one index may be a tensor, got {}; what x[arange(n), y] picks in "
+                          "Python is gather(x, 1, y.unsqueeze(1)).squeeze(1)",
+                          count_tensors(indices));
         picked = index.tensor;
         picked_dim = dim;
         dim += is_mask(index) ? static_cast<int>(picked.dim()) : 1;

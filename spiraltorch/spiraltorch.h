@@ -10,6 +10,7 @@
 #include "spiraltorch/core/pair.h"
 #include "spiraltorch/core/parallel.h"
 #include "spiraltorch/core/random.h"
+#include "spiraltorch/core/stream.h"
 #include "spiraltorch/core/version.h"
 #include "spiraltorch/data/concat_dataset.h"
 #include "spiraltorch/data/data_loader.h"

@@ -71,10 +71,17 @@ struct Kernels {
       "batch_norm_eval"};  // x, mean, var, weight, bias, eps, y, rstd
   Kernel<In, In, In, In, In, bool, Out, Out, Out> batch_norm_backward{
       "batch_norm_backward"};  // x, dy, weight, mean, rstd, training, dx, dweight, dbias
+  Kernel<In, In, In, int64_t, double, Out, Out, Out> group_norm{
+      "group_norm"};  // x (n, c, l), weight, bias, groups, eps, y, mean, rstd (n groups), float64
+  Kernel<In, In, In, In, In, int64_t, Out, Out, Out> group_norm_backward{
+      "group_norm_backward"};  // x, dy, weight, mean, rstd, groups, dx, dweight, dbias
   Kernel<In, In, In, double, Out, Out, Out> layer_norm{
       "layer_norm"};  // x (m, n), weight, bias, eps, y, mean (m), rstd (m)
   Kernel<In, In, In, In, In, Out, Out, Out> layer_norm_backward{
-      "layer_norm_backward"};                                 // x, dy, weight, mean, rstd, dx, dweight, dbias
+      "layer_norm_backward"};                             // x, dy, weight, mean, rstd, dx, dweight, dbias
+  Kernel<In, In, double, Out, Out> rms_norm{"rms_norm"};  // x (m, n), weight, eps, y, rstd (m)
+  Kernel<In, In, In, In, Out, Out> rms_norm_backward{
+      "rms_norm_backward"};                                   // x, dy, weight, rstd, dx, dweight
   Kernel<In, int64_t, int64_t> check_target{"check_target"};  // target, classes, ignored
   Kernel<In, In, In, CrossEntropyRule, Out, Out, Out> cross_entropy{
       "cross_entropy"};  // x, target, weight, loss, statistics, total weight
@@ -114,6 +121,7 @@ struct Kernels {
   // optimiser steps of many leaves, in one pass over their memory
   Kernel<std::span<const SGDSlot>> sgd{"sgd"};
   Kernel<std::span<const AdamSlot>> adam{"adam"};
+  Kernel<std::span<const RMSpropSlot>> rmsprop{"rmsprop"};
   // hyperbolic: rows of x, y, v (those that the map takes), c = -curvature and s as float64 and numbers a
   // row, all expanded to the same leading shape, unit stride inside a row; outputs are contiguous. kept (2,
   // rows), float64, or undefined: what a radial map's backward would compute again, if dx alone is asked for

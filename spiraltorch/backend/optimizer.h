@@ -43,4 +43,18 @@ struct AdamSlot : FlatLeaf {
   double root_correction = 0;  // sqrt(1 - beta2^t)
 };
 
+/// One leaf's step of RMSprop (optim/rmsprop.h). grad_avg is null unless centered, momentum_buffer without
+/// momentum.
+struct RMSpropSlot : FlatLeaf {
+  void* square_avg = nullptr;
+  void* grad_avg = nullptr;
+  void* momentum_buffer = nullptr;
+  bool maximize = false;
+  double lr = 0;
+  double alpha = 0;
+  double eps = 0;
+  double momentum = 0;
+  double weight_decay = 0;
+};
+
 }  // namespace st

@@ -23,6 +23,12 @@ static_assert(std::endian::native == std::endian::little,
 
 uint64_t bytes_of(const Tensor& x) { return static_cast<uint64_t>(x.numel()) * item_size(x.dtype()); }
 
+// Whether the file begins with the first entry of a zip archive. In a safetensors file whose header had that
+// length, the header's '{' would follow.
+bool is_zip(std::span<const std::byte> bytes) {
+  return std::memcmp(bytes.data(), "PK\3\4", 4) == 0 && (bytes.size() < 9 || bytes[8] != std::byte{'{'});
+}
+
 // Any byte but 0 and 1 is no value of C++'s bool.
 void check_bool(const std::string& path, const std::string& name, std::span<const std::byte> bytes) {
   const auto bad = std::ranges::find_if(bytes, [](std::byte b) { return b > std::byte{1}; });
@@ -88,6 +94,10 @@ StateDict load_safetensors(const std::string& path) {
                  "load_safetensors: {}: the file has {} bytes, its header's length alone needs 8", path,
                  bytes.size());
   std::memcpy(&header_bytes, bytes.data(), sizeof header_bytes);
+  check<IoError>(!is_zip(bytes),
+                 "load_safetensors: {}: this is a zip file, as torch.save writes, and no safetensors file; "
+                 "write one in Python by safetensors.torch.save_file(state_dict, path)",
+                 path);
   check<IoError>(
       header_bytes <= kMaxSafetensorsHeader,
       "load_safetensors: {}: the header has {} bytes by the file's first 8, at most {} are allowed", path,

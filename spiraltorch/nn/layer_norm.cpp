@@ -20,8 +20,11 @@ LayerNorm::LayerNorm(std::string name, const Shape& normalized_shape, double cur
   for (int d = 0; d < normalized_shape.size(); ++d)
     check<ValueError>(normalized_shape[d] >= 1, "LayerNorm: sizes must be at least 1, got {}",
                       normalized_shape);
-  check<ValueError>(curvature <= 0 && std::isfinite(curvature),
-                    "LayerNorm: curvature must be at most 0 and finite, got {}", curvature);
+  check<ValueError>(
+      curvature <= 0 && std::isfinite(curvature),
+      "LayerNorm: curvature, the third argument, must be at most 0 and finite, got {}; eps is the "
+      "fourth",
+      curvature);
   check<ValueError>(eps > 0 && std::isfinite(eps), "LayerNorm: eps must be positive and finite, got {}", eps);
   if (options.elementwise_affine)
     weight = Parameter(empty_for("LayerNorm", normalized_shape, DType::float32).fill_(1));

@@ -23,6 +23,20 @@ Tensor copy_of(const Tensor& other) {
   return copy;
 }
 
+// Throws ValueError where rows of x are no points, with what to do about it.
+void check_points(const Manifold& manifold, const Tensor& x) {
+  try {
+    manifold.check_point(x);
+  } catch (const ValueError& error) {
+    std::string text = error.what();
+    const std::string own = "check_point: ";
+    if (text.starts_with(own)) text.erase(0, own.size());
+    fail<ValueError>(
+        "set_manifold: {}; bring the values onto the manifold first: Parameter(manifold->projx(values))",
+        text);
+  }
+}
+
 }  // namespace
 
 std::shared_ptr<const Manifold> manifold_of(const Tensor& x) {
@@ -73,7 +87,7 @@ void Parameter::set_manifold(std::shared_ptr<const Manifold> manifold) {
     check<DTypeError>(dtype() == DType::float32 || dtype() == DType::float64,
                       "set_manifold: points are float32 or float64, the parameter {} is {}", shape(),
                       dtype());
-    manifold->check_point(*this);
+    check_points(*manifold, *this);
   }
   autograd_meta(*this).manifold = std::move(manifold);
 }

@@ -165,7 +165,7 @@ Tensor tensor(Scalar value, DType dtype, Device device) {
   return filled(empty({}, dtype, device), value);
 }
 
-template <class T>
+template <TensorElement T>
 Tensor tensor(const std::vector<T>& values) {
   return from_values(values.data(), values.size(), dtype_of<T>());
 }

@@ -1,6 +1,8 @@
 // Tensors from values, shapes and ranges. Defaults are PyTorch's: float32 unless a dtype is given.
 #pragma once
 
+#include <concepts>
+#include <cstdint>
 #include <initializer_list>
 #include <vector>
 
@@ -41,8 +43,12 @@ Tensor tensor(std::initializer_list<std::initializer_list<Scalar>> rows, DType d
 /// A 0-dim tensor of one number, of the number's dtype.
 Tensor tensor(Scalar value);
 Tensor tensor(Scalar value, DType dtype, Device device = Device::cpu);
+/// What a vector of tensor() may hold.
+template <class T>
+concept TensorElement = std::same_as<T, float> || std::same_as<T, double> || std::same_as<T, int64_t> ||
+    std::same_as<T, int32_t> || std::same_as<T, uint8_t> || std::same_as<T, bool>;
 /// A 1-dim tensor of the elements, which keep their type (double stays float64: a vector's type was chosen).
-template <class T>  // which the namespace's visibility does not reach
+template <TensorElement T>  // which the namespace's visibility does not reach
 [[gnu::visibility("default")]] Tensor tensor(const std::vector<T>& values);
 
 }  // namespace st

@@ -2,6 +2,8 @@
 // index_select at the end.
 #include "spiraltorch/ops/indexing.h"
 
+#include <algorithm>
+
 #include "spiraltorch/autograd/node.h"
 #include "spiraltorch/backend/kernels.h"
 #include "spiraltorch/core/modes.h"
@@ -60,6 +62,10 @@ Tensor places_of(const Tensor& mask) {
   return clone(list).to(mask.device());
 }
 
+int64_t count_tensors(std::initializer_list<Index> indices) {
+  return std::ranges::count(indices, Index::Kind::tensor, &Index::kind);
+}
+
 bool is_mask(const Index& index) { return index.tensor.defined() && index.tensor.dtype() == DType::bool_; }
 
 // What the entries but the tensor make of x, a view; the tensor, undefined if there is none; and the
@@ -102,8 +108,10 @@ Walked walk(const char* op, const Tensor& x, std::initializer_list<Index> indice
         y = unsqueeze(y, dim++);
         break;
       case Index::Kind::tensor:
-        check<ValueError>(!picked.defined(), "{}: at most one index may be a tensor; use gather for more",
-                          op);
+        check<ValueError>(!picked.defined(),
+                          "{}: at most one index may be a tensor, got {}; what x[arange(n), y] picks in "
+                          "Python is gather(x, 1, y.unsqueeze(1)).squeeze(1)",
+                          op, count_tensors(indices));
         picked = index.tensor;
         picked_dim = dim;
         dim += is_mask(index) ? static_cast<int>(picked.dim()) : 1;

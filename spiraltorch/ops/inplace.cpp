@@ -14,7 +14,8 @@ namespace {
 void check_category(const char* op, const Tensor& x, DType result) {
   const auto category = [](DType d) { return d == DType::bool_ ? 0 : is_floating(d) ? 2 : 1; };
   check<DTypeError>(category(result) <= category(x.dtype()),
-                    "{}: the result is {} and cannot be stored in a {} tensor", op, result, x.dtype());
+                    "{}: the result is {} and cannot be stored in {} {} tensor", op, result,
+                    x.dtype() == DType::int64 || x.dtype() == DType::int32 ? "an" : "a", x.dtype());
 }
 
 void check_target(const char* op, const Tensor& x) {

@@ -1,5 +1,7 @@
-// Layer normalisation: checks, the fused kernels over rows, and the gradient composed of ops for
+// Layer and RMS normalisation: checks, the fused kernels over rows, and the gradients composed of ops for
 // create_graph.
+#include <limits>
+
 #include "spiraltorch/autograd/node.h"
 #include "spiraltorch/backend/kernels.h"
 #include "spiraltorch/ops/arithmetic.h"
@@ -13,24 +15,32 @@
 namespace st {
 namespace {
 
-void check_layer_norm(const Tensor& x, const Shape& normalized, const Tensor& weight, const Tensor& bias) {
-  check_operands("layer_norm", {{"x", x}, {"weight", weight, true}, {"bias", bias, true}});
-  check_floating("layer_norm", x);
-  check<ShapeError>(!normalized.empty(), "layer_norm: normalized_shape must have at least one dimension");
+// bias: undefined where the op has none.
+void check_row_norm(const char* op, const Tensor& x, const Shape& normalized, const Tensor& weight,
+                    const Tensor& bias) {
+  check_operands(op, {{"x", x}, {"weight", weight, true}, {"bias", bias, true}});
+  check_floating(op, x);
+  check<ShapeError>(!normalized.empty(), "{}: normalized_shape must have at least one dimension", op);
   bool ends = x.dim() >= normalized.size();
   for (int d = 1; ends && d <= normalized.size(); ++d) ends = x.size(-d) == normalized[normalized.size() - d];
-  check<ShapeError>(ends, "layer_norm: x must end in normalized_shape (x: {}, normalized_shape: {})",
-                    x.shape(), normalized);
+  check<ShapeError>(ends, "{}: x must end in normalized_shape (x: {}, normalized_shape: {})", op, x.shape(),
+                    normalized);
   const auto check_shape = [&](const char* name, const Tensor& t) {
     check<ShapeError>(!t.defined() || t.shape() == normalized,
-                      "layer_norm: {} must be of normalized_shape ({}: {}, normalized_shape: {})", name, name,
+                      "{}: {} must be of normalized_shape ({}: {}, normalized_shape: {})", op, name, name,
                       t.defined() ? t.shape() : Shape{}, normalized);
     check<DTypeError>(!t.defined() || is_floating(t.dtype()),
-                      "layer_norm: {} is {}, expected a floating-point tensor", name,
+                      "{}: {} is {}, expected a floating-point tensor", op, name,
                       t.defined() ? t.dtype() : DType::float32);
   };
   check_shape("weight", weight);
   check_shape("bias", bias);
+}
+
+// x as a matrix of rows of normalized_shape.
+Shape rows_of(const Tensor& x, const Shape& normalized) {
+  const int64_t width = numel_of(normalized);
+  return {width == 0 ? 0 : x.numel() / width, width};
 }
 
 // What the kernels take: row-major, of the compute dtype; an undefined tensor stays undefined.
@@ -47,13 +57,19 @@ Grads composed_gradients(const Tensor& x, const Tensor& weight, const Tensor& dy
   return {dx, sum(dy * xhat, 0), sum(dy, 0)};
 }
 
+// The same around 0.
+Grads composed_rms_gradients(const Tensor& x, const Tensor& weight, const Tensor& dy, double eps) {
+  const Tensor rstd = reciprocal(sqrt(mean(x * x, 1, keepdim) + eps));
+  const Tensor xhat = x * rstd, g = weight.defined() ? dy * weight : dy;
+  return {(g - xhat * mean(g * xhat, 1, keepdim)) * rstd, sum(dy * xhat, 0)};
+}
+
 }  // namespace
 
 Tensor layer_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& weight, const Tensor& bias,
                   const LayerNormFuncOptions& options) {
-  check_layer_norm(x, normalized_shape, weight, bias);
-  const Shape row{numel_of(normalized_shape)};
-  const Shape rows{row[0] == 0 ? 0 : x.numel() / row[0], row[0]};
+  check_row_norm("layer_norm", x, normalized_shape, weight, bias);
+  const Shape rows = rows_of(x, normalized_shape), row{rows[1]};
   const DType compute = is_reduced_floating(x.dtype()) ? DType::float32 : x.dtype();
   const Tensor mean = empty({rows[0]}, compute, x.device()), rstd = empty({rows[0]}, compute, x.device());
   Tensor y = empty(x.shape(), compute, x.device());
@@ -87,6 +103,41 @@ Tensor layer_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& 
                                  out(dbias));
         return {dx, dweight, dbias};
       });
+}
+
+Tensor rms_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& weight,
+                std::optional<double> eps) {
+  check_row_norm("rms_norm", x, normalized_shape, weight, {});
+  const Shape rows = rows_of(x, normalized_shape), row{rows[1]};
+  const DType compute = is_reduced_floating(x.dtype()) ? DType::float32 : x.dtype();
+  const double added = eps.value_or(compute == DType::float64 ? std::numeric_limits<double>::epsilon()
+                                                              : std::numeric_limits<float>::epsilon());
+  const Tensor rstd = empty({rows[0]}, compute, x.device());
+  Tensor y = empty(x.shape(), compute, x.device());
+  {
+    const NoGradGuard no_grad;
+    const Tensor in = operand(x, compute, rows), w = operand(weight, compute, row), out = reshape(y, rows);
+    kernels(x.device()).rms_norm(in.in(), w.in(), added, out.out(), rstd.out());
+    y = to(y, x.dtype());
+  }
+  return record("rms_norm", y, {x, weight}, Keep{x, weight, rstd},
+                [rows, row, compute, normalized_shape, added](const Backward& b) -> Grads {
+                  const Tensor x = b.kept(0), rstd = b.kept(2);
+                  const Tensor in = operand(x, compute, rows), dy = operand(b.dy(), compute, rows);
+                  const Tensor weight = operand(b.kept(1), compute, row);
+                  if (grad_enabled()) {
+                    const Grads g = composed_rms_gradients(in, weight, dy, added);
+                    return {reshape(g[0], x.shape()), reshape(g[1], normalized_shape)};
+                  }
+                  const auto wanted = [&](int i, const Shape& shape) {
+                    return b.needs(i) ? empty(shape, compute, x.device()) : Tensor();
+                  };
+                  const Tensor dx = wanted(0, x.shape()), dweight = wanted(1, normalized_shape);
+                  const auto out = [](const Tensor& t) { return t.defined() ? t.out() : Out{}; };
+                  kernels(x.device())
+                      .rms_norm_backward(in.in(), dy.in(), weight.in(), rstd.in(), out(dx), out(dweight));
+                  return {dx, dweight};
+                });
 }
 
 }  // namespace st

@@ -1,6 +1,8 @@
 // Normalisations.
 #pragma once
 
+#include <optional>
+
 #include "spiraltorch/tensor/tensor.h"
 
 namespace [[gnu::visibility("default")]] st {
@@ -20,6 +22,18 @@ Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& run
                   const Tensor& weight = {}, const Tensor& bias = {},
                   const BatchNormFuncOptions& options = {});
 
+struct GroupNormFuncOptions {
+  double eps = 1e-5;
+};
+
+/// y = (x - mean) / sqrt(var + eps) * weight + bias, with the mean and the biased variance of each group of
+/// C / num_groups neighbouring channels (dimension 1) of each sample.   x: (N, C) or (N, C, d1, ...)
+/// weight, bias: (C,) or undefined. y is row-major. Throws ShapeError for other shapes, ValueError unless
+/// num_groups divides C, and for one sample with one value a group. Source:
+/// torch.nn.functional.group_norm.
+Tensor group_norm(const Tensor& x, int64_t num_groups, const Tensor& weight = {}, const Tensor& bias = {},
+                  const GroupNormFuncOptions& options = {});
+
 struct LayerNormFuncOptions {
   double eps = 1e-5;
 };
@@ -30,5 +44,12 @@ struct LayerNormFuncOptions {
 /// torch.nn.functional.layer_norm.
 Tensor layer_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& weight = {},
                   const Tensor& bias = {}, const LayerNormFuncOptions& options = {});
+
+/// y = x / sqrt(mean(x^2) + eps) * weight, with the mean over the last dimensions, which are
+/// `normalized_shape`. weight has that shape or is undefined. Without eps it is the type's own, 2^-52 for
+/// float64 and 2^-23 for the others. Throws ShapeError where x does not end in normalized_shape, or that is
+/// empty. Source: Zhang and Sennrich 2019, torch.nn.functional.rms_norm.
+Tensor rms_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& weight = {},
+                std::optional<double> eps = {});
 
 }  // namespace st

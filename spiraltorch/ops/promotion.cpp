@@ -29,7 +29,11 @@ void check_alpha(const char* op, DType dtype, Scalar alpha) {
 }
 
 void refuse_bool(const char* op, bool any_bool) {
-  check<DTypeError>(!any_bool, "{}: bool tensors are not supported; use logical_not or to(DType::int64)", op);
+  check<DTypeError>(
+      !any_bool,
+      "{}: bool tensors are not supported; use != for where two differ, logical_not for 1 - x, or "
+      "to(DType::int64)",
+      op);
 }
 
 Scalar negated(Scalar s) { return s.is_floating() ? Scalar(-s.to_double()) : Scalar(wrap_neg(s.to_int64())); }

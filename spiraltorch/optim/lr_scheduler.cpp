@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <utility>
 
 #include "spiraltorch/optim/field_state.h"
 
@@ -34,21 +35,32 @@ void LRScheduler::read_rates() {
   for (size_t i = 0; i < last_lr_.size(); ++i) last_lr_[i] = optimizer_.lr(i);
 }
 
-void LRScheduler::start() {
-  last_epoch_ = 0;
-  for (size_t i = 0; i < base_lrs_.size(); ++i) optimizer_.set_lr(first(optimizer_.lr(i)), i);
+double LRScheduler::rate(size_t group) const {
+  const double lr = optimizer_.lr(group);
+  return last_epoch_ == 0 ? first(lr) : next(lr, base_lrs_[group]);
+}
+
+// All rates of the epoch, or none.
+void LRScheduler::go_to(int64_t epoch) {
+  const int64_t before = std::exchange(last_epoch_, epoch);
+  std::vector<double> rates;
+  try {
+    for (size_t i = 0; i < base_lrs_.size(); ++i) rates.push_back(rate(i));
+  } catch (...) {
+    last_epoch_ = before;
+    throw;
+  }
+  for (size_t i = 0; i < rates.size(); ++i) optimizer_.set_lr(rates[i], i);
   read_rates();
 }
+
+void LRScheduler::start() { go_to(0); }
 
 void LRScheduler::step() {
   check<ValueError>(optimizer_.num_groups() == base_lrs_.size(),
                     "step: the schedule was made for {} parameter groups, the optimizer has {} now",
                     base_lrs_.size(), optimizer_.num_groups());
-  ++last_epoch_;
-  for (size_t i = 0; i < base_lrs_.size(); ++i) {
-    optimizer_.set_lr(next(optimizer_.lr(i), base_lrs_[i]), i);
-  }
-  read_rates();
+  go_to(last_epoch_ + 1);
 }
 
 void LRScheduler::check_values() const {
@@ -66,7 +78,34 @@ StateDict LRScheduler::state_dict() const { return save(Fields::of(*this)); }
 
 void LRScheduler::load_state_dict(const StateDict& state) {
   load("the schedule", Fields::of(*this), state, [this] { check_values(); });
+  restore();
+}
+
+void LRScheduler::restore() {
   for (size_t i = 0; i < last_lr_.size(); ++i) optimizer_.set_lr(last_lr_[i], i);
+}
+
+// --- LambdaLR
+
+LambdaLR::LambdaLR(Optimizer& optimizer, Lambda lr_lambda)
+    : LambdaLR(optimizer, std::vector<Lambda>(optimizer.num_groups(), std::move(lr_lambda))) {}
+
+LambdaLR::LambdaLR(Optimizer& optimizer, std::vector<Lambda> lr_lambdas)
+    : LRScheduler(optimizer), lr_lambdas_(std::move(lr_lambdas)) {
+  check<ValueError>(lr_lambdas_.size() == optimizer.num_groups(),
+                    "LambdaLR: {} parameter groups need as many functions, got {}", optimizer.num_groups(),
+                    lr_lambdas_.size());
+  for (size_t i = 0; i < lr_lambdas_.size(); ++i)
+    check<ValueError>(lr_lambdas_[i] != nullptr, "LambdaLR: the function of group {} is empty", i);
+  start();
+}
+
+double LambdaLR::rate(size_t group) const {
+  const double factor = lr_lambdas_[group](last_epoch_);
+  check<ValueError>(factor >= 0 && std::isfinite(factor),
+                    "LambdaLR: factors must be at least 0 and finite, got {} for group {} at step {}", factor,
+                    group, last_epoch_);
+  return base_lrs_[group] * factor;
 }
 
 // --- StepLR
@@ -278,21 +317,28 @@ void SequentialLR::check_values() const {
   LRScheduler::check_values();
 }
 
-size_t SequentialLR::current() const {
-  return static_cast<size_t>(std::upper_bound(milestones_.begin(), milestones_.end(), last_epoch_) -
+// Which of the schedules has this epoch.
+size_t SequentialLR::at(int64_t epoch) const {
+  return static_cast<size_t>(std::upper_bound(milestones_.begin(), milestones_.end(), epoch) -
                              milestones_.begin());
 }
 
+void SequentialLR::restore() {
+  schedulers_[at(last_epoch_)]->restore();
+  LRScheduler::restore();
+}
+
 void SequentialLR::step() {
-  ++last_epoch_;
-  const size_t i = current();
+  const int64_t epoch = last_epoch_ + 1;
+  const size_t i = at(epoch);
   LRScheduler& schedule = *schedulers_[i];
-  if (i > 0 && milestones_[i - 1] == last_epoch_) {
+  if (i > 0 && milestones_[i - 1] == epoch) {
     for (size_t group = 0; group < base_lrs_.size(); ++group) optimizer_.set_lr(base_lrs_[group], group);
     schedule.start();
   } else {
     schedule.step();
   }
+  last_epoch_ = epoch;
   last_lr_ = schedule.last_lr_;
 }
 

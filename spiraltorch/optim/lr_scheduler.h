@@ -1,9 +1,10 @@
-// PyTorch's everyday schedules of the learning rate: LRScheduler, StepLR, MultiStepLR, ExponentialLR,
-// ConstantLR, LinearLR, PolynomialLR, CosineAnnealingLR and SequentialLR, which runs one after another.
-// ReduceLROnPlateau and WarmupCosineScheduler have files of their own.
+// PyTorch's everyday schedules of the learning rate: LRScheduler, LambdaLR, StepLR, MultiStepLR,
+// ExponentialLR, ConstantLR, LinearLR, PolynomialLR, CosineAnnealingLR and SequentialLR, which runs one after
+// another. OneCycleLR, ReduceLROnPlateau and WarmupCosineScheduler have files of their own.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -44,14 +45,18 @@ class LRScheduler {
   /// The rate at epoch 0, from the rate that the group has.
   virtual double first(double lr) const { return lr; }
   /// The rate at last_epoch() >= 1, from the one before it and the base.
-  virtual double next(double lr, double base) const = 0;
+  virtual double next(double lr, double /*base*/) const { return lr; }
+  /// The rate of a group at last_epoch(): first() or next(), where a schedule does not tell groups apart.
+  virtual double rate(size_t group) const;
+  /// Gives the optimiser what it had at last_epoch(), when that has been loaded.
+  virtual void restore();
   /// What is saved. A schedule names its options, then calls its base's.
   virtual void visit(Fields& v);
   /// Throws ValueError for options and rates that make no sense. Constructors call it, and loading. A
   /// schedule looks at its options, then calls its base's.
   virtual void check_values() const;
   /// Takes epoch 0. A constructor ends with it.
-  void start();
+  virtual void start();
 
   Optimizer& optimizer_;
   int64_t last_epoch_ = 0;
@@ -60,7 +65,26 @@ class LRScheduler {
  private:
   friend class Fields;
   friend class SequentialLR;
+  void go_to(int64_t epoch);
   void read_rates();
+};
+
+/// The base rate times lr_lambda(t) at step t, t from 0 on.
+///   LambdaLR warmup(opt, [](int64_t t) { return std::min(1.0, (t + 1) / 100.0); });
+/// Throws ValueError for an empty function, and, when a rate is set, for a factor below 0 or not finite; then
+/// nothing has changed. The state dict does not have the functions. Source:
+/// torch.optim.lr_scheduler.LambdaLR, which saves functions that are objects.
+class LambdaLR final : public LRScheduler {
+ public:
+  using Lambda = std::function<double(int64_t)>;
+  LambdaLR(Optimizer& optimizer, Lambda lr_lambda);
+  /// One for each group.
+  LambdaLR(Optimizer& optimizer, std::vector<Lambda> lr_lambdas);
+
+ private:
+  double rate(size_t group) const override;
+
+  std::vector<Lambda> lr_lambdas_;
 };
 
 struct StepLROptions {
@@ -208,10 +232,10 @@ class SequentialLR final : public LRScheduler {
   void step() override;
 
  private:
-  double next(double lr, double) const override { return lr; }
   void visit(Fields& v) override;
   void check_values() const override;
-  size_t current() const;
+  void restore() override;
+  size_t at(int64_t epoch) const;
 
   std::vector<std::shared_ptr<LRScheduler>> schedulers_;
   std::vector<int64_t> milestones_;

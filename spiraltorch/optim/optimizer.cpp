@@ -23,6 +23,15 @@ double& lr_of(const std::vector<Fields::Field>& options) {
   fail<ValueError>("optimizer: its options have no lr");
 }
 
+// What stands in for momentum in an optimiser's options.
+std::vector<double*> momentums_of(const std::vector<Fields::Field>& options) {
+  std::vector<double*> found;
+  for (const auto& field : options) {
+    if (field.name == "momentum" || field.name == "beta1") found.push_back(std::get<double*>(field.value));
+  }
+  return found;
+}
+
 }  // namespace
 
 void Optimizer::add_leaves(const std::vector<Tensor>& leaves) {
@@ -108,6 +117,16 @@ void Optimizer::set_lr(double lr) {
 }
 
 void Optimizer::set_lr(double lr, nn::Module& /*module*/) { set_lr(lr); }
+
+bool Optimizer::has_momentum() const { return num_groups() > 0 && !momentums_of(options_fields(0)).empty(); }
+
+void Optimizer::set_momentum(double momentum, size_t group) {
+  check<IndexError>(group < num_groups(), "set_momentum: there is no group {}, the optimizer has {}", group,
+                    num_groups());
+  check<ValueError>(momentum >= 0 && momentum < 1, "set_momentum: momentum must be in [0, 1), got {}",
+                    momentum);
+  for (double* place : momentums_of(options_fields(group))) *place = momentum;
+}
 
 StateDict Optimizer::state_dict() const {
   StateDict state;

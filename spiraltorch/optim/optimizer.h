@@ -97,6 +97,11 @@ class Optimizer {
   void set_lr(double lr);
   /// The same; an optimiser that keeps a rate for each parameter sets those of `module` alone beside its own.
   virtual void set_lr(double lr, nn::Module& module);
+  /// Whether the options have a momentum, or a first beta in its place.
+  bool has_momentum() const;
+  /// Sets a group's momentum, and its first beta, where its options have them. Throws ValueError unless it is
+  /// in [0, 1), IndexError for the group.
+  void set_momentum(double momentum, size_t group);
   /// The rates that the groups had when this was first called: what schedules start from.
   const std::vector<double>& initial_lrs();
 
@@ -216,6 +221,9 @@ class OptimizerOf : public Optimizer {
   /// One step of one leaf, with grad mode off. `grad` is the leaf's own gradient and is not to be written to.
   virtual void update(Tensor& leaf, const Tensor& grad, State& state, const Options& options) = 0;
 
+  /// Throws ValueError for a leaf that the rule cannot move; called before a step changes anything.
+  virtual void check_leaf(const Tensor& /*leaf*/) const {}
+
   using Step = LeafStep<Options, State>;
   /// Does for several leaves what `update` does for each, to the bit. A rule with a kernel overrides it.
   virtual void update_all(std::span<Step> steps) {
@@ -224,6 +232,7 @@ class OptimizerOf : public Optimizer {
 
  private:
   void update_leaves(std::span<const Due> due) final {
+    for (const Due& d : due) check_leaf(d.leaf);
     std::vector<Step> steps;
     steps.reserve(due.size());
     for (const Due& d : due) {

@@ -187,7 +187,5 @@ std::string Tensor::to_string() const {
 }
 
 std::ostream& operator<<(std::ostream& os, const Tensor& x) { return os << x.to_string(); }
-std::ostream& operator<<(std::ostream& os, const Dims& dims) { return os << to_text(dims); }
-std::ostream& operator<<(std::ostream& os, DType dtype) { return os << to_text(dtype); }
 
 }  // namespace st

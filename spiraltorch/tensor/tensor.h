@@ -300,10 +300,6 @@ Tensor from_blob(T* data, const Shape& shape, std::function<void(void*)> release
 }
 
 std::ostream& operator<<(std::ostream& os, const Tensor& x);
-/// (2, 3), (2,) and ().
-std::ostream& operator<<(std::ostream& os, const Dims& dims);
-/// float32, bool, ...
-std::ostream& operator<<(std::ostream& os, DType dtype);
 
 extern template float Tensor::item<float>() const;
 extern template double Tensor::item<double>() const;

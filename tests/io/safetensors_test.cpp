@@ -209,6 +209,15 @@ TEST(Safetensors, NamesTheBrokenRule) {
   EXPECT_EQ(error_of_bytes(with_length(UINT64_MAX, "{}")),
             "the header has 18446744073709551615 bytes by the file's first 8, at most 100000000 are allowed");
 
+  // what torch.save writes
+  const std::string is_a_zip =
+      "this is a zip file, as torch.save writes, and no safetensors file; write one in Python by "
+      "safetensors.torch.save_file(state_dict, path)";
+  EXPECT_EQ(error_of_bytes(std::string("PK\3\4\0\0\x08\x08\0\0\0\0data.pkl", 20)), is_a_zip);
+  EXPECT_EQ(error_of_bytes(std::string("PK\3\4\0\0\0\0", 8)), is_a_zip);
+  EXPECT_EQ(error_of_bytes(with_length(0x04034b50, "{}")),
+            "the header has 67324752 bytes by the file's first 8, but only 2 follow");
+
   // the JSON
   EXPECT_EQ(error_of_file(""), "the header does not begin with '{'");
   EXPECT_EQ(error_of_file(" {}"), "the header does not begin with '{'");

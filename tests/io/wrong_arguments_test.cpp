@@ -4,9 +4,11 @@
 #include <algorithm>
 
 #include "spiraltorch/data/collate.h"
+#include "spiraltorch/data/concat_dataset.h"
 #include "spiraltorch/data/data_loader.h"
 #include "spiraltorch/data/mnist.h"
 #include "spiraltorch/data/normalize.h"
+#include "spiraltorch/data/subset.h"
 #include "spiraltorch/data/tensor_dataset.h"
 #include "spiraltorch/io/event_file.h"
 #include "spiraltorch/io/npz.h"
@@ -33,6 +35,8 @@ void read_batches(const Tensor& x, int64_t batch_size) {
   data::DataLoader loader(examples, {.batch_size = batch_size});
   for (const auto& batch : loader) EXPECT_TRUE(batch[0].defined());
 }
+
+data::TensorDataset<1> ten_rows() { return data::TensorDataset(test::matrix(10, 2)); }
 
 // A data set of two examples whose batches go through Normalize.
 void read_normalized(const Tensor& x, int64_t i) {
@@ -71,6 +75,22 @@ Functions functions() {
        ST_CALL(
            data::BatchSampler(std::min<int64_t>(i[0], 1000), {.batch_size = i[1], .shuffle = true}).next())},
       {"DataLoader|TensorDataset|take_rows", {x}, {2}, ST_CALL(read_batches(t[0], i[0]))},
+      {"Subset", {}, {0, 1, 0}, ST_CALL(data::Subset(ten_rows(), {i[0], i[1]}).get_batch(at(i[2])))},
+      {"Subset", {}, {0}, ST_CALL(data::check_indices("Subset", at(i[0]), 3))},
+      {"Subset", {}, {0}, ST_CALL(data::pick_indices(at(7), at(i[0])))},
+      {"random_split", {}, {4, 6}, ST_CALL(data::random_split(ten_rows(), {i[0], i[1]}))},
+      {"random_split",
+       {},
+       {4},
+       ST_CALL(data::random_parts(std::clamp<int64_t>(i[0], 0, 1000), std::vector<int64_t>{4}, nullptr))},
+      {"random_split",
+       {},
+       {1},
+       ST_CALL(data::lengths_of_fractions(10, std::vector<double>{static_cast<double>(i[0])}))},
+      {"ConcatDataset", {}, {11}, ST_CALL(data::ConcatDataset({ten_rows(), ten_rows()}).get_batch(at(i[0])))},
+      {"ConcatDataset", {}, {1}, ST_CALL(data::cumulative_sizes(std::vector<int64_t>{1, i[0]}))},
+      {"ConcatDataset", {}, {1}, ST_CALL(data::find_example(std::vector<int64_t>{1, 3}, i[0]))},
+      {"take_rows|cat", {x, y}, {2}, ST_CALL(data::join_rows({t[0], t[1]}, at(i[0])))},
       {"DataLoader", {x, y}, {}, ST_CALL(data::collate({t[0], t[1]}))},
       {"Normalize", {ones({1, 2, 3})}, {}, ST_CALL(data::Normalize(1, 2)(t[0]))},
       {"GreyImages", {pixels, labels}, {}, ST_CALL(data::GreyImages(t[0], t[1]))},

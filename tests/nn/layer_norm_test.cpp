@@ -55,8 +55,12 @@ TEST(LayerNorm, RefusesWhatMakesNoSense) {
   const auto text = [](auto make) { return message<ValueError>(make); };
   EXPECT_EQ(text([] { LayerNorm("", 0); }), "LayerNorm: sizes must be at least 1, got (0,)");
   EXPECT_EQ(text([] { LayerNorm("", Shape{}); }), "LayerNorm: normalized_shape must have a dimension");
-  EXPECT_EQ(text([] { LayerNorm("", 3, 0.5); }),
-            "LayerNorm: curvature must be at most 0 and finite, got 0.5");
+  EXPECT_EQ(
+      text([] { LayerNorm("", 3, 0.5); }),
+      "LayerNorm: curvature, the third argument, must be at most 0 and finite, got 0.5; eps is the fourth");
+  EXPECT_EQ(
+      text([] { LayerNorm("ln", 4, 1e-6); }),
+      "LayerNorm: curvature, the third argument, must be at most 0 and finite, got 1e-06; eps is the fourth");
   EXPECT_EQ(text([] { LayerNorm("", 3, -1, 0); }), "LayerNorm: eps must be positive and finite, got 0");
 }
 

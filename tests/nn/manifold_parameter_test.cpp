@@ -48,9 +48,13 @@ TEST(ManifoldParameter, AssignmentFromAnotherGeometryIsRefused) {
 
 TEST(ManifoldParameter, RowsOutsideAreRefused) {
   Parameter p(tensor({{0.1f, 0.2f}, {3.f, 4.f}}));
-  EXPECT_EQ(message<ValueError>([&] { p.set_manifold(std::make_shared<PoincareBall>(-1.0)); }),
-            "check_point: row 1 of x (2, 2) has length 5, but the ball of curvature -1 has radius 1");
+  EXPECT_EQ(
+      message<ValueError>([&] { p.set_manifold(std::make_shared<PoincareBall>(-1.0)); }),
+      "set_manifold: row 1 of x (2, 2) has length 5, but the ball of curvature -1 has radius 1; bring the "
+      "values onto the manifold first: Parameter(manifold->projx(values))");
   EXPECT_EQ(p.manifold(), nullptr);
+  const auto ball = std::make_shared<PoincareBall>(-1.0);
+  Parameter(ball->projx(p)).set_manifold(ball);
   p.set_manifold(std::make_shared<Euclidean>());
   p.set_manifold(nullptr);
   Parameter half(zeros({2, 2}, DType::float16));

@@ -103,5 +103,13 @@ TEST(TensorOfRows, TakesTheKindOfItsNumbers) {
   EXPECT_THROW(tensor({{1, 2}, {3, 4, 5}}), ShapeError);
 }
 
+// What it has no dtype for is refused when it is compiled, not when it is linked.
+template <class T>
+concept MakesATensor = requires(const std::vector<T>& values) {
+  tensor(values);
+};
+static_assert(MakesATensor<float> && MakesATensor<int64_t> && MakesATensor<bool>);
+static_assert(!MakesATensor<std::vector<float>> && !MakesATensor<std::string> && !MakesATensor<int16_t>);
+
 }  // namespace
 }  // namespace st

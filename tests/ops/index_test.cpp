@@ -178,7 +178,13 @@ TEST(Index, BracketsRefuse) {
             "index: too many indices for a tensor of 2 dimensions (x: (3, 4))");
   EXPECT_EQ(message<IndexError>([&] { index(x, {tensor({3})}); }),
             "index: index 3 is out of range for a dimension of size 3, expected one in [-3, 2]");
-  EXPECT_THROW(index(x, {tensor({0}), tensor({0})}), ValueError);
+  EXPECT_EQ(
+      message<ValueError>([&] {
+        index(x, {arange(3), tensor({3, 0, 1})});
+      }),
+      "index: at most one index may be a tensor, got 2; what x[arange(n), y] picks in Python is gather(x, "
+      "1, y.unsqueeze(1)).squeeze(1)");
+  EXPECT_EQ(values(gather(x, 1, tensor({3, 0, 1}).unsqueeze(1)).squeeze(1)), (Floats{3, 4, 9}));
   EXPECT_THROW(index(x, {tensor({true, false})}), IndexError);
   EXPECT_THROW(index(x, {x}), DTypeError);
 }

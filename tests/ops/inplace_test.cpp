@@ -50,9 +50,9 @@ TEST(Inplace, BroadcastsToXAndNeverGrowsIt) {
 TEST(Inplace, KeepsTheCategoryOfX) {
   const Tensor x = tensor({1, 2});
   EXPECT_EQ(message<DTypeError>([&] { x.add_(0.5); }),
-            "add_: the result is float32 and cannot be stored in a int64 tensor");
+            "add_: the result is float32 and cannot be stored in an int64 tensor");
   EXPECT_EQ(message<DTypeError>([&] { x.div_(2); }),
-            "div_: the result is float32 and cannot be stored in a int64 tensor");
+            "div_: the result is float32 and cannot be stored in an int64 tensor");
   x.add_(1);
   EXPECT_EQ(x.to_vector<int64_t>(), (std::vector<int64_t>{2, 3}));
   const Tensor half = tensor({1.f}).to(DType::bfloat16);

@@ -19,6 +19,7 @@
 #include "spiraltorch/ops/shape.h"
 #include "spiraltorch/optim/adam.h"
 #include "spiraltorch/optim/fused.h"
+#include "spiraltorch/optim/rmsprop.h"
 #include "spiraltorch/optim/sgd.h"
 #include "tests/support/shadow_device.h"
 
@@ -47,6 +48,11 @@ const std::pair<const char*, Maker> kRules[] = {
     {"adamw", make<AdamW, [] { return AdamWOptions{.lr = 0.1, .weight_decay = 0.3}; }>},
     {"adamw no decay", make<AdamW, [] { return AdamWOptions{.weight_decay = 0, .maximize = true}; }>},
     {"adamw amsgrad", make<AdamW, [] { return AdamWOptions{.lr = 0.1, .betas = {0.9, 0.5}, .amsgrad = true}; }>},
+    {"rmsprop", make<RMSprop, [] { return RMSpropOptions{}; }>},
+    {"rmsprop decay maximize", make<RMSprop, [] { return RMSpropOptions{.lr = 0.1, .alpha = 0.7, .weight_decay = 0.3, .maximize = true}; }>},
+    {"rmsprop centered", make<RMSprop, [] { return RMSpropOptions{.lr = 0.1, .alpha = 0.9, .eps = 1e-3, .centered = true}; }>},
+    {"rmsprop momentum", make<RMSprop, [] { return RMSpropOptions{.momentum = 0.9}; }>},
+    {"rmsprop centered momentum", make<RMSprop, [] { return RMSpropOptions{.alpha = 0.8, .weight_decay = 0.1, .momentum = 0.5, .centered = true}; }>},
 };
 // clang-format on
 

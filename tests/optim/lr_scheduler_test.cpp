@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <limits>
 
 #include "spiraltorch/io/safetensors.h"
@@ -201,6 +202,62 @@ TEST(LRScheduler, MilestonesAreSaved) {
     b.step();
     ASSERT_EQ(other.lr(), opt.lr()) << t;
   }
+}
+
+TEST(LambdaLR, IsTheBaseTimesTheFunctionOfTheStep) {
+  SGD opt = two_groups();
+  const auto decay = [](int64_t t) { return std::pow(0.95, static_cast<double>(t)); };
+  LambdaLR schedule(opt, {[](int64_t t) { return 1.0 / static_cast<double>(t + 2); }, decay});
+  for (int64_t t = 0; t <= 1000; ++t) {
+    if (t > 0) schedule.step();
+    ASSERT_EQ(opt.lr(0), 0.5 * (1.0 / static_cast<double>(t + 2))) << t;
+    ASSERT_EQ(opt.lr(1), 0.03 * decay(t)) << t;
+    ASSERT_EQ(schedule.get_last_lr()[1], opt.lr(1));
+    if (t == 500) opt.set_lr(7, 0);  // not chained: a rate changed by hand is replaced
+  }
+  SGD other = two_groups();
+  const LambdaLR both(other, [](int64_t t) { return t / 30; });
+  EXPECT_EQ(other.lr(0), 0);
+  EXPECT_EQ(other.lr(1), 0);
+}
+
+TEST(LambdaLR, ResumesWithTheFunctionItWasMadeWith) {
+  SGD opt = two_groups(), other = two_groups();
+  const auto half = [](int64_t t) { return std::pow(0.5, static_cast<double>(t)); };
+  LambdaLR a(opt, half), b(other, half);
+  for (int t = 0; t < 3; ++t) a.step();
+  b.load_state_dict(a.state_dict());
+  EXPECT_EQ(other.lr(), 0.0625);
+  b.step();
+  EXPECT_EQ(other.lr(), 0.03125);
+}
+
+TEST(LambdaLR, ARefusedFactorChangesNothing) {
+  SGD opt = two_groups();
+  const auto falls = [](int64_t t) { return 1 - 0.5 * static_cast<double>(t); };
+  const auto once = [](int64_t) { return 2; };
+  LambdaLR schedule(opt, {once, falls});
+  schedule.step();
+  schedule.step();
+  const std::string before = text_of(schedule.state_dict());
+  EXPECT_EQ(message<ValueError>([&] { schedule.step(); }),
+            "LambdaLR: factors must be at least 0 and finite, got -0.5 for group 1 at step 3");
+  EXPECT_EQ(text_of(schedule.state_dict()), before);
+  EXPECT_EQ(opt.lr(0), 1);
+  SequentialLR sequence(opt, {std::make_shared<LambdaLR>(opt, std::vector<LambdaLR::Lambda>{once, falls})},
+                        {});
+  for (int t = 0; t < 2; ++t) sequence.step();
+  EXPECT_THROW(sequence.step(), ValueError);
+  EXPECT_EQ(sequence.last_epoch(), 2);
+
+  EXPECT_EQ(message<ValueError>([&] {
+              LambdaLR(opt, {once, LambdaLR::Lambda()});
+            }),
+            "LambdaLR: the function of group 1 is empty");
+  EXPECT_EQ(message<ValueError>([&] {
+              LambdaLR(opt, {once, once, once});
+            }),
+            "LambdaLR: 2 parameter groups need as many functions, got 3");
 }
 
 TEST(LRScheduler, RefusesWhatMakesNoSense) {

@@ -10,6 +10,7 @@
 #include "spiraltorch/ops/arithmetic.h"
 #include "spiraltorch/ops/creation.h"
 #include "spiraltorch/optim/adam.h"
+#include "spiraltorch/optim/rmsprop.h"
 #include "spiraltorch/optim/sgd.h"
 #include "tests/optim/replaced.h"
 #include "tests/support/message.h"
@@ -242,6 +243,12 @@ TEST(Optimizer, RefusesOptionsThatMakeNoSense) {
             "Adam: eps must be positive and finite, got 0");
   EXPECT_EQ(message<ValueError>([&] { AdamW(p, {.weight_decay = -1}); }),
             "AdamW: weight_decay must be at least 0, got -1");
+  EXPECT_EQ(message<ValueError>([&] { RMSprop(p, {.alpha = 1.5}); }),
+            "RMSprop: alpha must be in [0, 1], got 1.5");
+  EXPECT_EQ(message<ValueError>([&] { RMSprop(p, {.eps = 0}); }),
+            "RMSprop: eps must be positive and finite, got 0");
+  EXPECT_EQ(message<ValueError>([&] { RMSprop(p, {.momentum = -1}); }),
+            "RMSprop: momentum must be at least 0, got -1");
 }
 
 TEST(Optimizer, OptionsMayChangeBetweenSteps) {
@@ -259,6 +266,30 @@ TEST(Optimizer, OptionsMayChangeBetweenSteps) {
   adam.options().amsgrad = true;
   adam.step();
   EXPECT_TRUE(adam.state_dict().contains("state.0.max_exp_avg_sq"));
+}
+
+// A momentum that comes later, by hand or from a schedule, and `centered` find their state made.
+TEST(RMSprop, MakesTheStateThatItsOptionsNeed) {
+  const Tensor p = ones({3}).requires_grad_();
+  RMSprop opt({p});
+  p.set_grad(ones({3}));
+  opt.step();
+  EXPECT_FALSE(opt.state_dict().contains("state.0.momentum_buffer"));
+  opt.options().momentum = 0.9;
+  opt.options().centered = true;
+  opt.step();
+  EXPECT_EQ(opt.state_dict().at("state.0.momentum_buffer").shape(), p.shape());
+  EXPECT_EQ(opt.state_dict().at("state.0.step").item<int64_t>(), 2);
+
+  const Tensor q = p.detach().clone().requires_grad_();
+  RMSprop other({q});
+  other.load_state_dict(opt.state_dict());
+  for (int step = 0; step < 3; ++step) {
+    for (const Tensor& leaf : {p, q}) leaf.set_grad(ones({3}) * (step - 1.5));
+    opt.step();
+    other.step();
+  }
+  EXPECT_EQ(p.to_vector<float>(), q.to_vector<float>());
 }
 
 TEST(Optimizer, Moves) {

@@ -17,6 +17,7 @@
 #include "spiraltorch/ops/random.h"
 #include "spiraltorch/ops/reduce.h"
 #include "spiraltorch/optim/adam.h"
+#include "spiraltorch/optim/rmsprop.h"
 #include "spiraltorch/optim/sgd.h"
 #include "tests/support/message.h"
 
@@ -318,6 +319,19 @@ TEST(Riemannian, StateIsOneSecondMomentAPoint) {
   EXPECT_EQ(message<ValueError>([&] { third.load_state_dict(state); }),
             "load_state_dict: the state dict does not fit the optimizer:\n"
             "  \"state.0.exp_avg_sq\" is (4, 1) in the state dict, the parameter is (4, 3)");
+}
+
+// What is refused has changed nothing.
+TEST(Riemannian, RMSpropHasNoStepOnTheBall) {
+  nn::Parameter flat(ones({2})), point(zeros({1, 2}));
+  point.set_manifold(std::make_shared<PoincareBall>());
+  RMSprop opt({flat, point});
+  flat.set_grad(ones({2}));
+  point.set_grad(ones({1, 2}));
+  EXPECT_EQ(message<ValueError>([&] { opt.step(); }),
+            "RMSprop: it has no step on a curved manifold, as parameter (1, 2) carries one; use Adam or SGD");
+  EXPECT_EQ(flat.to_vector<float>(), (std::vector<float>{1, 1}));
+  EXPECT_FALSE(opt.state_dict().contains("state.0.step"));
 }
 
 }  // namespace

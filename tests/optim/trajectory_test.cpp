@@ -8,6 +8,7 @@
 #include "spiraltorch/ops/creation.h"
 #include "spiraltorch/ops/shape.h"
 #include "spiraltorch/optim/adam.h"
+#include "spiraltorch/optim/rmsprop.h"
 #include "spiraltorch/optim/sgd.h"
 
 namespace st::optim {

@@ -10,10 +10,13 @@
 #include "spiraltorch/nn/conv.h"
 #include "spiraltorch/nn/embedding.h"
 #include "spiraltorch/nn/flatten.h"
+#include "spiraltorch/nn/group_norm.h"
+#include "spiraltorch/nn/identity.h"
 #include "spiraltorch/nn/layer_norm.h"
 #include "spiraltorch/nn/linear.h"
 #include "spiraltorch/nn/lstm.h"
 #include "spiraltorch/nn/pool.h"
+#include "spiraltorch/nn/rms_norm.h"
 
 namespace st::test {
 namespace {
@@ -131,6 +134,20 @@ const std::vector<LayerType>& layers() {
              "layer", c.dims("normalized_shape"), 0, c.real("eps", 1e-5),
              nn::LayerNormOptions{c.flag("elementwise_affine", true), c.flag("bias", true)});
        }},
+      {"GroupNorm", "num_groups num_channels eps affine bias",
+       [](C c) -> std::unique_ptr<nn::Layer> {
+         return std::make_unique<nn::GroupNorm>(
+             "layer", c.integer("num_groups"), c.integer("num_channels"), c.real("eps", 1e-5),
+             nn::GroupNormOptions{c.flag("affine", true), c.flag("bias", true)});
+       }},
+      {"RMSNorm", "normalized_shape eps elementwise_affine",
+       [](C c) -> std::unique_ptr<nn::Layer> {
+         std::optional<double> eps;
+         if (c.has("eps")) eps = c.real("eps", 0);
+         return std::make_unique<nn::RMSNorm>("layer", c.dims("normalized_shape"), eps,
+                                              nn::RMSNormOptions{c.flag("elementwise_affine", true)});
+       }},
+      {"Identity", "", plain<nn::Identity>},
       {"Embedding", "num_embeddings embedding_dim padding_idx",
        [](C c) -> std::unique_ptr<nn::Layer> {
          return std::make_unique<nn::Embedding>("layer", c.integer("num_embeddings"),

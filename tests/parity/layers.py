@@ -10,8 +10,8 @@ from ops import mapped, op_case, outputs_of
 from wire import NotExpressible, Request, copy_of, name_of
 
 LAYERS = ("AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AvgPool1d", "AvgPool2d", "BatchNorm1d", "BatchNorm2d", "Conv1d", "Conv2d",
-          "MaxPool1d", "MaxPool2d", "ELU", "Embedding", "Flatten", "GELU", "Hardswish", "LayerNorm", "LeakyReLU", "Linear",
-          "LogSigmoid", "LogSoftmax", "ReLU", "SiLU", "Sigmoid", "Softmax", "Softplus", "Tanh")
+          "MaxPool1d", "MaxPool2d", "ELU", "Embedding", "Flatten", "GELU", "GroupNorm", "Hardswish", "Identity", "LayerNorm", "LeakyReLU", "Linear",
+          "LogSigmoid", "LogSoftmax", "RMSNorm", "ReLU", "SiLU", "Sigmoid", "Softmax", "Softplus", "Tanh")
 LOSSES = {"BCELoss": "binary_cross_entropy", "BCEWithLogitsLoss": "binary_cross_entropy_with_logits",
           "CrossEntropyLoss": "cross_entropy", "KLDivLoss": "kl_div", "L1Loss": "l1_loss", "MSELoss": "mse_loss",
           "NLLLoss": "nll_loss", "SmoothL1Loss": "smooth_l1_loss"}  # functions here
@@ -25,9 +25,15 @@ def flatten_inputs(make):
                                         ((), {"start_dim": 2, "end_dim": -2}, (2, 3, 4, 5)), ((), {}, (0, 3, 2))]]
 
 
+def identity_inputs(make):
+    """Nor has it Identity."""
+    return [ModuleInput(FunctionInput(), FunctionInput(make(shape))) for shape in ((4, 3), (), (0, 2))]
+
+
 def inputs_of(name, dtype, training):
-    if name == "Flatten":
-        return flatten_inputs(lambda shape: torch.randn(shape, dtype=dtype, requires_grad=True))
+    missing = {"Flatten": flatten_inputs, "Identity": identity_inputs}.get(name)
+    if missing:
+        return missing(lambda shape: torch.randn(shape, dtype=dtype, requires_grad=True))
     info = next(m for m in module_db if m.module_cls.__name__ == name)
     return info.module_inputs_func(info, device="cpu", dtype=dtype, requires_grad=True, training=training)
 

@@ -62,9 +62,9 @@ nn.functional.batch_norm nn.functional.cross_entropy nn.functional.linear nn.fun
 nn.functional.pad.reflect nn.functional.pad.replicate nn.functional.pad.replicate_negative nn.functional.pad.circular
 nn.functional.relu
 nn.functional.leaky_relu nn.functional.elu nn.functional.gelu nn.functional.silu nn.functional.softplus nn.functional.hardswish
-nn.functional.logsigmoid nn.functional.layer_norm nn.functional.dropout nn.functional.nll_loss nn.functional.l1_loss
-nn.functional.smooth_l1_loss nn.functional.binary_cross_entropy nn.functional.binary_cross_entropy_with_logits
-nn.functional.kl_div
+nn.functional.logsigmoid nn.functional.layer_norm nn.functional.group_norm nn.functional.rms_norm nn.functional.dropout
+nn.functional.nll_loss nn.functional.l1_loss nn.functional.smooth_l1_loss nn.functional.binary_cross_entropy
+nn.functional.binary_cross_entropy_with_logits nn.functional.kl_div
 nn.functional.conv1d nn.functional.conv2d nn.functional.max_pool1d nn.functional.max_pool2d nn.functional.avg_pool1d
 nn.functional.avg_pool2d nn.functional.adaptive_avg_pool1d nn.functional.adaptive_avg_pool2d
 nn.functional.cosine_similarity nn.functional.one_hot nn.functional.scaled_dot_product_attention nn.functional.normalize

@@ -10,6 +10,7 @@
 #include "spiraltorch/optim/adam.h"
 #include "spiraltorch/optim/lr_scheduler.h"
 #include "spiraltorch/optim/reduce_lr_on_plateau.h"
+#include "spiraltorch/optim/rmsprop.h"
 #include "spiraltorch/optim/sgd.h"
 
 namespace st::test {
@@ -58,6 +59,7 @@ std::unique_ptr<optim::Optimizer> make_optimizer(const std::string& name, const 
   if (name == "SGD") return make<optim::SGD, optim::SGDOptions>(groups, tensors);
   if (name == "Adam") return make<optim::Adam, optim::AdamOptions>(groups, tensors);
   if (name == "AdamW") return make<optim::AdamW, optim::AdamWOptions>(groups, tensors);
+  if (name == "RMSprop") return make<optim::RMSprop, optim::RMSpropOptions>(groups, tensors);
   throw NotExpressible("no optimiser named " + name);
 }
 

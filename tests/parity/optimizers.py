@@ -14,7 +14,7 @@ SHAPES = ((4, 3), (17,), (), (2, 3, 5))
 
 
 def rows():
-    return ["Adam", "AdamW", "SGD"]
+    return ["Adam", "AdamW", "RMSprop", "SGD"]
 
 
 def info_of(name):

@@ -59,9 +59,8 @@ FUNCTIONS = {
     "lstm": lstm, "contiguous": torch.Tensor.contiguous, "repeat": torch.Tensor.repeat, "sum_to_size": torch.Tensor.sum_to_size,
     "binary_cross_entropy_with_logits": binary_cross_entropy_with_logits,
     **{name: getattr(F, name) for name in (
-        "leaky_relu elu gelu silu softplus hardswish logsigmoid layer_norm embedding dropout nll_loss l1_loss smooth_l1_loss "
-        "binary_cross_entropy kl_div normalize cosine_similarity one_hot "
-        "scaled_dot_product_attention").split()},
+        "leaky_relu elu gelu silu softplus hardswish logsigmoid layer_norm group_norm rms_norm embedding dropout nll_loss l1_loss "
+        "smooth_l1_loss binary_cross_entropy kl_div normalize cosine_similarity one_hot scaled_dot_product_attention").split()},
 }
 
 

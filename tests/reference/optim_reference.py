@@ -8,7 +8,7 @@ every third step. A row holds the C++ options and both parameters after 1, 2 and
 """
 import torch
 
-SGD, ADAM, ADAMW = torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW
+SGD, ADAM, ADAMW, RMSPROP = torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW, torch.optim.RMSprop
 CASES = [
     (SGD, dict(lr=0.1)),
     (SGD, dict(lr=0.1, weight_decay=0.05)),
@@ -28,6 +28,11 @@ CASES = [
     (ADAMW, dict(lr=0.1, betas=(0.8, 0.95), weight_decay=0.2)),
     (ADAMW, dict(lr=0.1, betas=(0.5, 0.6), weight_decay=0.2, amsgrad=True)),
     (ADAMW, dict(lr=0.1, weight_decay=0.2, maximize=True)),
+    (RMSPROP, dict()),
+    (RMSPROP, dict(lr=0.1, alpha=0.8, eps=1e-3, weight_decay=0.05)),
+    (RMSPROP, dict(lr=0.1, alpha=0.9, centered=True)),
+    (RMSPROP, dict(lr=0.02, alpha=0.9, momentum=0.9)),
+    (RMSPROP, dict(lr=0.02, alpha=0.7, weight_decay=0.05, momentum=0.8, centered=True, maximize=True)),
 ]
 
 
@@ -59,6 +64,8 @@ for rule, options in CASES:
         if step in (0, 1, 9):
             values += w.flatten().tolist() + b.tolist()
     order = ["lr", "momentum", "dampening", "betas", "eps", "weight_decay", "nesterov", "amsgrad", "maximize"]
+    if rule is RMSPROP:
+        order = ["lr", "alpha", "eps", "weight_decay", "momentum", "centered", "maximize"]
     fields = ", ".join(f".{k} = {cpp(options[k])}" for k in order if k in options)
     name = rule.__name__
     print(f'    {{"{name}({fields})",')

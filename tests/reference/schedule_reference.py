@@ -1,9 +1,10 @@
 """Writes tests/optim/schedules.safetensors: the rates of PyTorch's schedules over 1,000 steps, for
-tests/optim/lr_scheduler_test.cpp and reduce_lr_on_plateau_test.cpp.
+tests/optim/lr_scheduler_test.cpp, one_cycle_lr_test.cpp and reduce_lr_on_plateau_test.cpp.
 
     python tests/reference/schedule_reference.py
 
-Each entry is (1001, 2): two groups of base rates 0.5 and 0.03, before the first step and after each.
+Each entry is (1001, 2): two groups of base rates 0.5 and 0.03, before the first step and after each. Those of one_cycle
+have the first group's rate and its momentum, and as many rows as there are steps to take.
 """
 import os
 
@@ -35,6 +36,22 @@ def rates(make, step=lambda s, t: s.step()):
     return torch.tensor(rows, dtype=torch.float64)
 
 
+def one_cycle(rows, max_lr, total_steps, **options):
+    """Rows of rate and momentum. Adam's first beta stands in for momentum where the options say so."""
+    beta = options.pop("beta", False)
+    leaf = [torch.nn.Parameter(torch.zeros(1))]
+    opt = torch.optim.Adam(leaf) if beta else torch.optim.SGD(leaf, lr=0.5, momentum=0.5)
+    schedule = S.OneCycleLR(opt, max_lr, total_steps, **options)
+    taken = []
+    for t in range(rows):
+        if t > 0:
+            opt.step()
+            schedule.step()
+        group = opt.param_groups[0]
+        taken.append([group["lr"], group["betas"][0] if beta else group["momentum"]])
+    return torch.tensor(taken, dtype=torch.float64)
+
+
 plateau = lambda s, t: s.step(metric(t))
 values = {
     "step": rates(lambda o: S.StepLR(o, 30, gamma=0.9)),
@@ -52,6 +69,14 @@ values = {
     "sequential_more": rates(lambda o: S.SequentialLR(
         o, [S.ConstantLR(o, factor=0.1, total_iters=50), S.PolynomialLR(o, total_iters=300, power=0.5),
             S.MultiStepLR(o, [10, 20]), S.ExponentialLR(o, 0.99)], [100, 350, 400])),
+    "one_cycle.0": one_cycle(1001, 0.5, 1000),
+    "one_cycle.1": one_cycle(1000, 0.5, 1000, pct_start=0.4, anneal_strategy="linear", three_phase=True, beta=True),
+    "one_cycle.2": one_cycle(10, 0.1, 10, anneal_strategy="linear", base_momentum=0.5, max_momentum=0.8),
+    "one_cycle.3": one_cycle(13, 2.0, 12, pct_start=0.25, three_phase=True, div_factor=10.0, final_div_factor=100.0),
+    "one_cycle.4": one_cycle(8, 0.1, 7, pct_start=0.0, cycle_momentum=False),
+    "one_cycle.5": one_cycle(7, 0.1, 7, pct_start=1.0),
+    "one_cycle.6": one_cycle(8, 0.1, 7, pct_start=0.8, three_phase=True),
+    "one_cycle.7": one_cycle(2, 0.1, 1),
     "plateau": rates(lambda o: S.ReduceLROnPlateau(o), plateau),
     "plateau_options": rates(lambda o: S.ReduceLROnPlateau(
         o, factor=0.7, patience=5, threshold=1e-3, threshold_mode="abs", cooldown=20, min_lr=[0.01, 0.02]), plateau),

@@ -490,6 +490,17 @@ const std::vector<Op>& ops() {
          return layer_norm(c.tensor("input"), c.dims("normalized_shape"), c.optional_tensor("weight"),
                            c.optional_tensor("bias"), {c.real("eps", 1e-5)});
        }},
+      {"group_norm", "input num_groups weight bias eps",
+       [](C c) -> Result {
+         return group_norm(c.tensor("input"), c.integer("num_groups"), c.optional_tensor("weight"),
+                           c.optional_tensor("bias"), {c.real("eps", 1e-5)});
+       }},
+      {"rms_norm", "input normalized_shape weight eps",
+       [](C c) -> Result {
+         std::optional<double> eps;
+         if (c.has("eps")) eps = c.real("eps", 0);
+         return rms_norm(c.tensor("input"), c.dims("normalized_shape"), c.optional_tensor("weight"), eps);
+       }},
       {"dropout", "input p training",
        [](C c) -> Result { return dropout(c.tensor("input"), {c.real("p", 0.5), c.flag("training", true)}); }},
       {"embedding", "input weight padding_idx",

@@ -130,6 +130,16 @@ std::vector<AdamSlot> opened(std::span<const AdamSlot> slots) {
   }
   return result;
 }
+std::vector<RMSpropSlot> opened(std::span<const RMSpropSlot> slots) {
+  std::vector<RMSpropSlot> result(slots.begin(), slots.end());
+  for (RMSpropSlot& s : result) {
+    static_cast<FlatLeaf&>(s) = opened(static_cast<FlatLeaf>(s));
+    s.square_avg = open_state(s.square_avg);
+    s.grad_avg = open_state(s.grad_avg);
+    s.momentum_buffer = open_state(s.momentum_buffer);
+  }
+  return result;
+}
 
 std::atomic<int64_t> copies = 0;
 
@@ -167,14 +177,15 @@ const Kernels& kernel_table() {
       &K::clamp_backward, &K::axpy, &K::copy, &K::fill, &K::arange, &K::linspace, &K::uniform, &K::normal,
       &K::randint, &K::randperm, &K::dropout, &K::reduce, &K::extremum, &K::softmax, &K::softmax_backward,
       &K::log_softmax, &K::log_softmax_backward, &K::batch_norm, &K::batch_norm_eval, &K::batch_norm_backward,
-      &K::layer_norm, &K::layer_norm_backward, &K::check_target, &K::cross_entropy,
-      &K::cross_entropy_backward, &K::check_index, &K::index_select, &K::index_add, &K::gather, &K::scatter,
-      &K::scatter_add, &K::matmul, &K::linear, &K::lstm, &K::lstm_backward, &K::conv2d,
-      &K::conv2d_backward_input, &K::conv2d_backward_weight, &K::max_pool2d, &K::max_pool2d_scatter,
-      &K::max_pool2d_gather, &K::avg_pool2d, &K::avg_pool2d_backward, &K::sgd, &K::adam, &K::hyperbolic,
-      &K::hyperbolic_backward, &K::hyperbolic_cdist, &K::hyperbolic_cdist_backward, &K::hyperbolic_mlr,
-      &K::hyperbolic_mlr_backward, &K::hyperbolic_matvec, &K::hyperbolic_matvec_backward,
-      &K::hyperbolic_midpoint, &K::hyperbolic_midpoint_backward, &K::ball_step, &K::unscale>();
+      &K::group_norm, &K::group_norm_backward, &K::layer_norm, &K::layer_norm_backward, &K::rms_norm,
+      &K::rms_norm_backward, &K::check_target, &K::cross_entropy, &K::cross_entropy_backward, &K::check_index,
+      &K::index_select, &K::index_add, &K::gather, &K::scatter, &K::scatter_add, &K::matmul, &K::linear,
+      &K::lstm, &K::lstm_backward, &K::conv2d, &K::conv2d_backward_input, &K::conv2d_backward_weight,
+      &K::max_pool2d, &K::max_pool2d_scatter, &K::max_pool2d_gather, &K::avg_pool2d, &K::avg_pool2d_backward,
+      &K::sgd, &K::adam, &K::rmsprop, &K::hyperbolic, &K::hyperbolic_backward, &K::hyperbolic_cdist,
+      &K::hyperbolic_cdist_backward, &K::hyperbolic_mlr, &K::hyperbolic_mlr_backward, &K::hyperbolic_matvec,
+      &K::hyperbolic_matvec_backward, &K::hyperbolic_midpoint, &K::hyperbolic_midpoint_backward,
+      &K::ball_step, &K::unscale>();
   return table;
 }
 

@@ -62,8 +62,12 @@ Kernels make_kernels() {
   k.batch_norm.fn = batch_norm;
   k.batch_norm_eval.fn = batch_norm_eval;
   k.batch_norm_backward.fn = batch_norm_backward;
+  k.group_norm.fn = group_norm;
+  k.group_norm_backward.fn = group_norm_backward;
   k.layer_norm.fn = layer_norm;
   k.layer_norm_backward.fn = layer_norm_backward;
+  k.rms_norm.fn = rms_norm;
+  k.rms_norm_backward.fn = rms_norm_backward;
   k.check_target.fn = check_target;
   k.cross_entropy.fn = cross_entropy;
   k.cross_entropy_backward.fn = cross_entropy_backward;
@@ -92,6 +96,7 @@ Kernels make_kernels() {
   // optimisers
   k.sgd.fn = sgd;
   k.adam.fn = adam;
+  k.rmsprop.fn = rmsprop;
   // hyperbolic
   k.hyperbolic.fn = hyperbolic;
   k.hyperbolic_backward.fn = hyperbolic_backward;

@@ -1,6 +1,7 @@
 // Layer normalisation: every row of x (m, n) by its own mean and variance. A row is read three times, from
 // memory once; what differs from its mean is summed, so that a mean far from zero costs no digits. Gradients
-// of weight and bias are summed over blocks of rows that depend on the shape alone.
+// of weight and bias are summed over blocks of rows that depend on the shape alone. RMS normalisation is the
+// same around 0 instead of the mean.
 #include "spiraltorch/backend/cpu/norm.h"
 
 #include "spiraltorch/backend/cpu/simd/targets.h"
@@ -26,6 +27,7 @@ namespace st::cpu {
 template <class T>
 struct LayerNorm {
   int64_t n;
+  bool centred;  // around the mean, else around 0, and mean and new_mean are null
   double eps;
   const T *x, *weight, *bias, *dy, *mean, *rstd;
   T *y, *new_mean, *new_rstd, *dx;
@@ -71,14 +73,17 @@ void normalise(const LayerNorm<T>& a, int64_t begin, int64_t end) {
     T* const y = a.y + r * n;
     const auto load = [&](int64_t i, int64_t valid, T fill)
                           HWY_ATTR { return part::LoadPart(d, x + i, valid, fill); };
-    auto mean =
-        hn::Div(sum_of(d, n, [&](int64_t i, int64_t valid) HWY_ATTR { return load(i, valid, 0); }), count);
-    // What the rounding of a large sum has cost is seen from there.
-    const T first = hn::GetLane(mean);
-    mean = hn::Add(mean, hn::Div(sum_of(d, n,
-                                        [&](int64_t i, int64_t valid)
-                                            HWY_ATTR { return hn::Sub(load(i, valid, first), mean); }),
-                                 count));
+    auto mean = hn::Zero(d);
+    if (a.centred) {
+      mean =
+          hn::Div(sum_of(d, n, [&](int64_t i, int64_t valid) HWY_ATTR { return load(i, valid, 0); }), count);
+      // What the rounding of a large sum has cost is seen from there.
+      const T first = hn::GetLane(mean);
+      mean = hn::Add(mean, hn::Div(sum_of(d, n,
+                                          [&](int64_t i, int64_t valid)
+                                              HWY_ATTR { return hn::Sub(load(i, valid, first), mean); }),
+                                   count));
+    }
     const T centre = hn::GetLane(mean);
     const auto square = sum_of(d, n, [&](int64_t i, int64_t valid) HWY_ATTR {
       const auto apart = hn::Sub(load(i, valid, centre), mean);
@@ -86,7 +91,7 @@ void normalise(const LayerNorm<T>& a, int64_t begin, int64_t end) {
     });
     const T variance = hn::GetLane(hn::Div(square, count));
     const T rstd = static_cast<T>(1 / std::sqrt(static_cast<double>(variance) + a.eps));
-    a.new_mean[r] = centre;
+    if (a.centred) a.new_mean[r] = centre;
     a.new_rstd[r] = rstd;
     const auto scale = hn::Set(d, rstd);
     for (int64_t i = 0; i < n; i += lanes) {
@@ -99,7 +104,8 @@ void normalise(const LayerNorm<T>& a, int64_t begin, int64_t end) {
 }
 
 // With g = dy weight and x_hat = (x - mean) rstd:
-// dx = rstd (g - mean(g) - x_hat mean(g x_hat)), dweight += dy x_hat, dbias += dy.
+// dx = rstd (g - mean(g) - x_hat mean(g x_hat)), dweight += dy x_hat, dbias += dy; around 0 mean and mean(g)
+// are 0.
 template <class T>
 void gradients(const LayerNorm<T>& a, int64_t begin, int64_t end, T* dweight, T* dbias) {
   const hn::ScalableTag<T> d;
@@ -107,9 +113,10 @@ void gradients(const LayerNorm<T>& a, int64_t begin, int64_t end, T* dweight, T*
   const auto count = hn::Set(d, static_cast<T>(n));
   for (int64_t r = begin; r < end; ++r) {
     const T *const x = a.x + r * n, *const dy = a.dy + r * n;
-    const auto mean = hn::Set(d, a.mean[r]), rstd = hn::Set(d, a.rstd[r]);
+    const T zero = a.centred ? a.mean[r] : T(0);
+    const auto mean = hn::Set(d, zero), rstd = hn::Set(d, a.rstd[r]);
     const auto apart = [&](int64_t i, int64_t valid) HWY_ATTR {
-      return hn::Mul(hn::Sub(part::LoadPart(d, x + i, valid, a.mean[r]), mean), rstd);
+      return hn::Mul(hn::Sub(part::LoadPart(d, x + i, valid, zero), mean), rstd);
     };
     const auto slope = [&](int64_t i, int64_t valid) HWY_ATTR {
       const auto g = part::LoadPart(d, dy + i, valid, T{0});
@@ -127,7 +134,7 @@ void gradients(const LayerNorm<T>& a, int64_t begin, int64_t end, T* dweight, T*
       }
     }
     if (!a.dx) continue;
-    const auto centre = hn::Div(sum_of(d, n, slope), count);
+    const auto centre = a.centred ? hn::Div(sum_of(d, n, slope), count) : hn::Zero(d);
     const auto tilt = hn::Div(
         sum_of(d, n,
                [&](int64_t i, int64_t valid) HWY_ATTR { return hn::Mul(slope(i, valid), apart(i, valid)); }),
@@ -188,13 +195,12 @@ void sum_gradients(const LayerNorm<T>& a, int64_t rows, LayerNormLoops<T> loops,
   combine(biases, dbias);
 }
 
-}  // namespace
-
-void layer_norm(In x, In weight, In bias, double eps, Out y, Out mean, Out rstd) {
+void normalise_rows(In x, In weight, In bias, bool centred, double eps, Out y, Out mean, Out rstd) {
   visit_float(x.dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
     LayerNorm<T> a{};
     a.n = (*x.sizes)[1];
+    a.centred = centred;
     a.eps = eps;
     a.x = x.as<T>();
     a.weight = weight.as<T>();
@@ -208,11 +214,12 @@ void layer_norm(In x, In weight, In bias, double eps, Out y, Out mean, Out rstd)
   });
 }
 
-void layer_norm_backward(In x, In dy, In weight, In mean, In rstd, Out dx, Out dweight, Out dbias) {
+void row_gradients(In x, In dy, In weight, bool centred, In mean, In rstd, Out dx, Out dweight, Out dbias) {
   visit_float(x.dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
     LayerNorm<T> a{};
     a.n = (*x.sizes)[1];
+    a.centred = centred;
     a.x = x.as<T>();
     a.dy = dy.as<T>();
     a.weight = weight.as<T>();
@@ -221,6 +228,24 @@ void layer_norm_backward(In x, In dy, In weight, In mean, In rstd, Out dx, Out d
     a.dx = dx.as<T>();
     sum_gradients(a, (*x.sizes)[0], loops_for(tag), dweight.as<T>(), dbias.as<T>());
   });
+}
+
+}  // namespace
+
+void layer_norm(In x, In weight, In bias, double eps, Out y, Out mean, Out rstd) {
+  normalise_rows(x, weight, bias, true, eps, y, mean, rstd);
+}
+
+void layer_norm_backward(In x, In dy, In weight, In mean, In rstd, Out dx, Out dweight, Out dbias) {
+  row_gradients(x, dy, weight, true, mean, rstd, dx, dweight, dbias);
+}
+
+void rms_norm(In x, In weight, double eps, Out y, Out rstd) {
+  normalise_rows(x, weight, {}, false, eps, y, {}, rstd);
+}
+
+void rms_norm_backward(In x, In dy, In weight, In rstd, Out dx, Out dweight) {
+  row_gradients(x, dy, weight, false, {}, rstd, dx, dweight, {});
 }
 
 }  // namespace st::cpu

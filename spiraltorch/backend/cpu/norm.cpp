@@ -13,7 +13,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <type_traits>
 
 #include "spiraltorch/backend/cpu/nest.h"
 #include "spiraltorch/backend/cpu/scratch.h"
@@ -26,17 +25,6 @@ namespace st::cpu::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 namespace {
 namespace part = simd::HWY_NAMESPACE;
-
-// Elements of type T as float64, `fill` beyond `count`.
-template <class T, class D>
-HWY_INLINE hn::Vec<D> load_wide(D d, const T* p, int64_t count, T fill) {
-  const auto v = part::LoadPart(hn::Rebind<T, D>(), p, count, fill);
-  if constexpr (std::is_same_v<T, double>) {
-    return v;
-  } else {
-    return hn::PromoteTo(d, v);
-  }
-}
 
 // What a pass over elements adds up for a channel, in two sums: x - first and its square, or, on the way
 // back, dy and dy (x - mean).
@@ -66,8 +54,8 @@ void sum_channel(const BatchNorm<T>& a, const T* from, int64_t c) {
     for (int64_t i = 0; i < a.length; i += lanes) {
       const int64_t count = a.length - i;
       // Lanes beyond the end differ by 0 from the shift.
-      const auto x = hn::Sub(load_wide(d, a.x + at + i, count, from[c]), shift);
-      Op::add(x, a.dy ? load_wide(d, a.dy + at + i, count, T(0)) : x, sum, other);
+      const auto x = hn::Sub(part::LoadWide(d, a.x + at + i, count, from[c]), shift);
+      Op::add(x, a.dy ? part::LoadWide(d, a.dy + at + i, count, T(0)) : x, sum, other);
     }
   }
   a.sums[c] = hn::GetLane(hn::SumOfLanes(d, sum));
@@ -83,15 +71,15 @@ HWY_INLINE void sum_rows(const BatchNorm<T>& a, const T* from, int64_t c, int64_
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d)), width = a.channels - c;
   V shift[N], sum[N], other[N];
   for (int k = 0; k < N; ++k) {
-    shift[k] = load_wide(d, from + c + k * lanes, width - k * lanes, T(0));
+    shift[k] = part::LoadWide(d, from + c + k * lanes, width - k * lanes, T(0));
     sum[k] = other[k] = hn::Zero(d);
   }
   for (int64_t r = begin; r < end; ++r) {
     const int64_t at = r * a.channels + c;
     for (int k = 0; k < N; ++k) {
       const int64_t count = N > 1 ? lanes : width;
-      const V x = hn::Sub(load_wide(d, a.x + at + k * lanes, count, T(0)), shift[k]);
-      Op::add(x, a.dy ? load_wide(d, a.dy + at + k * lanes, count, T(0)) : x, sum[k], other[k]);
+      const V x = hn::Sub(part::LoadWide(d, a.x + at + k * lanes, count, T(0)), shift[k]);
+      Op::add(x, a.dy ? part::LoadWide(d, a.dy + at + k * lanes, count, T(0)) : x, sum[k], other[k]);
     }
   }
   for (int k = 0; k < N; ++k) {

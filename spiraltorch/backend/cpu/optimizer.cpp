@@ -97,12 +97,45 @@ void adam_range(const AdamSlot& s, int64_t begin, int64_t end) {
   });
 }
 
+template <class T>
+void rmsprop_range(const RMSpropSlot& s, int64_t begin, int64_t end) {
+  const hn::ScalableTag<T> d;
+  const auto number = [&](double x) HWY_ATTR { return hn::Set(d, static_cast<T>(x)); };
+  const auto alpha = number(s.alpha), fresh = number(1 - s.alpha), eps = number(s.eps);
+  const auto momentum = number(s.momentum), descent = number(-s.lr);
+  T *const param = static_cast<T*>(s.param), *const square_avg = static_cast<T*>(s.square_avg),
+           *const grad_avg = static_cast<T*>(s.grad_avg), *const buffer = static_cast<T*>(s.momentum_buffer);
+  const T* const grad = static_cast<const T*>(s.grad);
+  for_each_vector(d, begin, end, [&](int64_t i, int64_t count) HWY_ATTR {
+    const auto load = [&](const T* from) HWY_ATTR { return part::LoadPart(d, from + i, count, T{0}); };
+    const auto p = load(param), g = direction(d, load(grad), p, s.maximize, s.weight_decay);
+    const auto v = hn::MulAdd(hn::Mul(g, g), fresh, hn::Mul(load(square_avg), alpha));
+    part::StorePart(v, d, square_avg + i, count);
+    auto square = v;
+    if (grad_avg) {
+      const auto m = hn::MulAdd(g, fresh, hn::Mul(load(grad_avg), alpha));
+      part::StorePart(m, d, grad_avg + i, count);
+      square = hn::Sub(v, hn::Mul(m, m));
+    }
+    auto step = hn::Div(g, hn::Add(hn::Sqrt(square), eps));
+    if (buffer) {
+      step = hn::Add(hn::Mul(load(buffer), momentum), step);
+      part::StorePart(step, d, buffer + i, count);
+    }
+    part::StorePart(hn::MulAdd(step, descent, p), d, param + i, count);
+  });
+}
+
 void sgd_slot(const SGDSlot& s, int64_t begin, int64_t end) {
   s.dtype == DType::float64 ? sgd_range<double>(s, begin, end) : sgd_range<float>(s, begin, end);
 }
 
 void adam_slot(const AdamSlot& s, int64_t begin, int64_t end) {
   s.dtype == DType::float64 ? adam_range<double>(s, begin, end) : adam_range<float>(s, begin, end);
+}
+
+void rmsprop_slot(const RMSpropSlot& s, int64_t begin, int64_t end) {
+  s.dtype == DType::float64 ? rmsprop_range<double>(s, begin, end) : rmsprop_range<float>(s, begin, end);
 }
 
 }  // namespace
@@ -115,6 +148,7 @@ namespace {
 
 HWY_EXPORT(sgd_slot);
 HWY_EXPORT(adam_slot);
+HWY_EXPORT(rmsprop_slot);
 
 // The elements of all slots, one after the other, shared out over the threads.
 template <class Slot>
@@ -137,6 +171,8 @@ void for_all(std::span<const Slot> slots, void (*step)(const Slot&, int64_t, int
 void sgd(std::span<const SGDSlot> slots) { for_all(slots, &HWY_DYNAMIC_DISPATCH(sgd_slot)); }
 
 void adam(std::span<const AdamSlot> slots) { for_all(slots, &HWY_DYNAMIC_DISPATCH(adam_slot)); }
+
+void rmsprop(std::span<const RMSpropSlot> slots) { for_all(slots, &HWY_DYNAMIC_DISPATCH(rmsprop_slot)); }
 
 }  // namespace st::cpu
 #endif  // HWY_ONCE

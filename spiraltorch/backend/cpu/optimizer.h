@@ -10,5 +10,6 @@ namespace st::cpu {
 
 void sgd(std::span<const SGDSlot> slots);
 void adam(std::span<const AdamSlot> slots);
+void rmsprop(std::span<const RMSpropSlot> slots);
 
 }  // namespace st::cpu

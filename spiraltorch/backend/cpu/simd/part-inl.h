@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 
 HWY_BEFORE_NAMESPACE();
 namespace st::simd::HWY_NAMESPACE {
@@ -28,6 +29,17 @@ HWY_INLINE hn::Vec<D> LoadPart(D d, const T* p, int64_t count, T fill) {
   const auto mask = hn::FirstN(d, static_cast<size_t>(count));
   return hn::IfThenElse(mask, hn::MaskedLoad(mask, d, p), hn::Set(d, fill));
 #endif
+}
+
+/// The same as float64, whatever floating type is stored.
+template <class D, class T>
+HWY_INLINE hn::Vec<D> LoadWide(D d, const T* p, int64_t count, T fill) {
+  const auto v = LoadPart(hn::Rebind<T, D>(), p, count, fill);
+  if constexpr (std::is_same_v<T, double>) {
+    return v;
+  } else {
+    return hn::PromoteTo(d, v);
+  }
 }
 
 /// The first `count` lanes, or all of them, to p.

@@ -63,6 +63,7 @@
 #include "spiraltorch/ops/reduce.h"
 #include "spiraltorch/ops/shape.h"
 #include "spiraltorch/ops/softmax.h"
+#include "spiraltorch/ops/sort.h"
 #include "spiraltorch/optim/adam.h"
 #include "spiraltorch/optim/clip_grad.h"
 #include "spiraltorch/optim/lr_scheduler.h"

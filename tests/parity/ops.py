@@ -43,13 +43,13 @@ def index_arguments(x, index):
 
 # The functions of op_db that we have under the same name.
 SAME = """
-__radd__ __rdiv__ __rmul__ __rpow__ __rsub__ abs add all allclose amax amin any arange argmax argmin asinh cat
+__radd__ __rdiv__ __rmul__ __rpow__ __rsub__ abs add all allclose amax amin any arange argmax argmin argsort asinh cat
 ceil chunk clamp clone contiguous cos div.no_rounding_mode eq equal erf exp expand expand_as expm1 eye flatten
 floor full full_like gather ge gt index_add index_select isfinite isinf isnan item le linspace log log1p log_softmax
 log_softmax.with_dtype logical_and logical_not logical_or logical_xor lt matmul maximum mean minimum mul narrow ne neg
 ones ones_like permute pow prod randn randn_like reciprocal reshape round rsqrt rsub scalar_tensor scatter_add select
-sigmoid sign sin slice softmax softmax.with_dtype split split.list_args sqrt square squeeze squeeze.multiple
-stack sub sum t tanh transpose trunc unbind unsqueeze view zeros zeros_like
+sigmoid sign sin slice softmax softmax.with_dtype sort split split.list_args sqrt square squeeze squeeze.multiple
+stack sub sum t tanh topk transpose trunc unbind unsqueeze view zeros zeros_like
 max.reduction_with_dim max.reduction_no_dim min.reduction_with_dim min.reduction_no_dim
 nn.functional.batch_norm nn.functional.cross_entropy nn.functional.linear nn.functional.mse_loss nn.functional.pad.constant
 nn.functional.pad.reflect nn.functional.pad.replicate nn.functional.pad.replicate_negative nn.functional.pad.circular

@@ -27,6 +27,7 @@
 #include "spiraltorch/ops/reduce.h"
 #include "spiraltorch/ops/shape.h"
 #include "spiraltorch/ops/softmax.h"
+#include "spiraltorch/ops/sort.h"
 #include "spiraltorch/vision/resize.h"
 
 namespace st::test {
@@ -274,6 +275,22 @@ const std::vector<Op>& ops() {
        [](C c) -> Result { return all(c.tensor("input"), c.axes("dim"), c.keep()); }},
       {"sum_to_size", "input size",
        [](C c) -> Result { return sum_to_size(c.tensor("input"), c.dims("size")); }},
+      // --- order
+      {"sort", "input dim descending stable",
+       [](C c) -> Result {
+         return sort(c.tensor("input"), c.integer("dim", -1), c.flag("descending", false),
+                     {c.flag("stable", false)});
+       }},
+      {"argsort", "input dim descending stable",
+       [](C c) -> Result {
+         return argsort(c.tensor("input"), c.integer("dim", -1), c.flag("descending", false),
+                        {c.flag("stable", false)});
+       }},
+      {"topk", "input k dim largest sorted",
+       [](C c) -> Result {
+         return topk(c.tensor("input"), c.integer("k"), c.integer("dim", -1), c.flag("largest", true),
+                     c.flag("sorted", true));
+       }},
       // --- shape
       {"reshape", "input shape", [](C c) -> Result { return reshape(c.tensor("input"), c.dims("shape")); }},
       {"view", "input size", [](C c) -> Result { return view(c.tensor("input"), c.dims("size")); }},

@@ -17,6 +17,7 @@
 #include "spiraltorch/backend/cpu/range.h"
 #include "spiraltorch/backend/cpu/reduce.h"
 #include "spiraltorch/backend/cpu/softmax.h"
+#include "spiraltorch/backend/cpu/sort.h"
 #include "spiraltorch/backend/cpu/unscale.h"
 
 namespace st::cpu {
@@ -53,6 +54,9 @@ Kernels make_kernels() {
   // reductions
   k.reduce.fn = reduce;
   k.extremum.fn = extremum;
+  // order
+  k.sort.fn = sort;
+  k.topk.fn = topk;
   // softmax
   k.softmax.fn = softmax;
   k.softmax_backward.fn = softmax_backward;

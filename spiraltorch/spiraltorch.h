@@ -61,6 +61,7 @@
 #include "spiraltorch/ops/random.h"
 #include "spiraltorch/ops/recurrent.h"
 #include "spiraltorch/ops/reduce.h"
+#include "spiraltorch/ops/scan.h"
 #include "spiraltorch/ops/shape.h"
 #include "spiraltorch/ops/softmax.h"
 #include "spiraltorch/ops/sort.h"

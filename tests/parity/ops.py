@@ -44,7 +44,7 @@ def index_arguments(x, index):
 # The functions of op_db that we have under the same name.
 SAME = """
 __radd__ __rdiv__ __rmul__ __rpow__ __rsub__ abs add all allclose amax amin any arange argmax argmin argsort asinh cat
-ceil chunk clamp clone contiguous cos div.no_rounding_mode eq equal erf exp expand expand_as expm1 eye flatten
+ceil chunk clamp clone contiguous cos cumsum div.no_rounding_mode eq equal erf exp expand expand_as expm1 eye flatten
 floor full full_like gather ge gt index_add index_select isfinite isinf isnan item le linspace log log1p log_softmax
 log_softmax.with_dtype logical_and logical_not logical_or logical_xor lt matmul maximum mean minimum mul narrow ne neg
 ones ones_like permute pow prod randn randn_like reciprocal reshape round rsqrt rsub scalar_tensor scatter_add select

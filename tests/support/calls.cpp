@@ -25,6 +25,7 @@
 #include "spiraltorch/ops/random.h"
 #include "spiraltorch/ops/recurrent.h"
 #include "spiraltorch/ops/reduce.h"
+#include "spiraltorch/ops/scan.h"
 #include "spiraltorch/ops/shape.h"
 #include "spiraltorch/ops/softmax.h"
 #include "spiraltorch/ops/sort.h"
@@ -275,7 +276,7 @@ const std::vector<Op>& ops() {
        [](C c) -> Result { return all(c.tensor("input"), c.axes("dim"), c.keep()); }},
       {"sum_to_size", "input size",
        [](C c) -> Result { return sum_to_size(c.tensor("input"), c.dims("size")); }},
-      // --- order
+      // --- order and running sums
       {"sort", "input dim descending stable",
        [](C c) -> Result {
          return sort(c.tensor("input"), c.integer("dim", -1), c.flag("descending", false),
@@ -291,6 +292,8 @@ const std::vector<Op>& ops() {
          return topk(c.tensor("input"), c.integer("k"), c.integer("dim", -1), c.flag("largest", true),
                      c.flag("sorted", true));
        }},
+      {"cumsum", "input dim dtype",
+       [](C c) -> Result { return cumsum(c.tensor("input"), c.integer("dim"), dtype(c)); }},
       // --- shape
       {"reshape", "input shape", [](C c) -> Result { return reshape(c.tensor("input"), c.dims("shape")); }},
       {"view", "input size", [](C c) -> Result { return view(c.tensor("input"), c.dims("size")); }},

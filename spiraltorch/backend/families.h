@@ -23,10 +23,15 @@ enum class Unary {
   cos,
   erf,
   logical_not,
-  asinh
+  asinh,
+  floor,
+  ceil,
+  round,  // half to even
+  trunc,
+  rsqrt
 };
 enum class Binary { add, sub, mul, div, pow, maximum, minimum };
-enum class Compare { eq, ne, lt, le, gt, ge };
+enum class Compare { eq, ne, lt, le, gt, ge, logical_and, logical_or, logical_xor };
 enum class Reduce { sum, mean, prod, max, min, any, all };
 enum class Extremum { max, min };
 

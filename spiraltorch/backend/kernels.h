@@ -57,6 +57,11 @@ struct Kernels {
   Kernel<Reduce, In, DimSet, Out> reduce{"reduce"};
   Kernel<Extremum, In, int, Out, Out> extremum{"extremum"};  // values and first indices along one dim
 
+  // order and running sums, along one dim
+  Kernel<In, int, bool, Out, Out> sort{"sort"};        // x, dim, descending, values or none, indices
+  Kernel<In, int, bool, bool, Out, Out> topk{"topk"};  // x, dim, largest, sorted, values, indices
+  Kernel<In, int, bool, Out> cumsum{"cumsum"};         // x, dim, from the end, y
+
   // softmax family, along one dim
   Kernel<In, int, Out> softmax{"softmax"};
   Kernel<In, In, int, Out> softmax_backward{"softmax_backward"};  // y, dy, dx

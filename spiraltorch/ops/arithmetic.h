@@ -44,6 +44,14 @@ Tensor neg(const Tensor& x);
 Tensor abs(const Tensor& x);
 /// -1, 0 or 1. Its gradient is 0. Source: torch.sign.
 Tensor sign(const Tensor& x);
+/// The integer below x, above x, nearest to x (a half goes to the even one), and x without its fraction.
+/// Integers stay as they are, bool is refused; the gradient is 0. Source: torch.floor, ceil, round, trunc.
+Tensor floor(const Tensor& x);
+Tensor ceil(const Tensor& x);
+Tensor round(const Tensor& x);
+Tensor trunc(const Tensor& x);
+/// x^2; bool gives int64. Source: torch.square.
+Tensor square(const Tensor& x);
 /// e^x. Integers give float32, here and below. Source: torch.exp.
 Tensor exp(const Tensor& x);
 /// Natural logarithm. Source: torch.log.
@@ -52,6 +60,8 @@ Tensor log(const Tensor& x);
 Tensor log1p(const Tensor& x);
 Tensor expm1(const Tensor& x);
 Tensor sqrt(const Tensor& x);
+/// 1 / sqrt(x). Source: torch.rsqrt.
+Tensor rsqrt(const Tensor& x);
 Tensor sin(const Tensor& x);
 Tensor cos(const Tensor& x);
 /// (2 / sqrt pi) int_0^x e^(-t^2) dt.

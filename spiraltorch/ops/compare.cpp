@@ -1,4 +1,4 @@
-// Comparisons, and what is made of them.
+// Comparisons, logic, and what is made of them.
 #include "spiraltorch/ops/compare.h"
 
 #include <limits>
@@ -53,12 +53,61 @@ Tensor logical_not(const Tensor& x) {
   return y;
 }
 
+Tensor logical_and(const Tensor& x, const Tensor& y) {
+  return compare("logical_and", Compare::logical_and, x, y);
+}
+Tensor logical_or(const Tensor& x, const Tensor& y) {
+  return compare("logical_or", Compare::logical_or, x, y);
+}
+Tensor logical_xor(const Tensor& x, const Tensor& y) {
+  return compare("logical_xor", Compare::logical_xor, x, y);
+}
+
+namespace {
+
+// The operators are for masks alone; `function` takes every dtype.
+void check_mask(const char* op, const char* name, const Tensor& x, const char* function) {
+  check<DTypeError>(x.dtype() == DType::bool_,
+                    "{}: {} is {}, expected bool: the operator joins masks, not bits; {} takes any dtype", op,
+                    name, x.dtype(), function);
+}
+
+Tensor join_masks(const char* op, Compare family, const Tensor& x, const Tensor& y, const char* function) {
+  check_operands(op, {{"x", x}, {"y", y}});
+  check_mask(op, "x", x, function);
+  check_mask(op, "y", y, function);
+  return compare(op, family, x, y);
+}
+
+}  // namespace
+
+Tensor operator&(const Tensor& x, const Tensor& y) {
+  return join_masks("operator&", Compare::logical_and, x, y, "logical_and");
+}
+Tensor operator|(const Tensor& x, const Tensor& y) {
+  return join_masks("operator|", Compare::logical_or, x, y, "logical_or");
+}
+Tensor operator^(const Tensor& x, const Tensor& y) {
+  return join_masks("operator^", Compare::logical_xor, x, y, "logical_xor");
+}
+Tensor operator~(const Tensor& x) {
+  check_operands("operator~", {{"x", x}});
+  check_mask("operator~", "x", x, "logical_not");
+  return logical_not(x);
+}
+
 Tensor isnan(const Tensor& x) { return compare("isnan", Compare::ne, x, x); }
 
 Tensor isfinite(const Tensor& x) {
   check_operands("isfinite", {{"x", x}});
   // |x| < inf is false for NaN too; integers are finite.
   return is_floating(x.dtype()) ? lt(abs(x.detach()), std::numeric_limits<double>::infinity()) : eq(x, x);
+}
+
+Tensor isinf(const Tensor& x) {
+  check_operands("isinf", {{"x", x}});
+  // Integers are finite: none differs from itself.
+  return is_floating(x.dtype()) ? eq(abs(x.detach()), std::numeric_limits<double>::infinity()) : ne(x, x);
 }
 
 bool equal(const Tensor& x, const Tensor& y) {

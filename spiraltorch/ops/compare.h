@@ -1,4 +1,4 @@
-// Elementwise comparisons: bool tensors, without gradient. Shapes broadcast, dtypes promote.
+// Elementwise comparisons and logic: bool tensors, without gradient. Shapes broadcast, dtypes promote.
 #pragma once
 
 #include "spiraltorch/tensor/tensor.h"
@@ -18,10 +18,17 @@ Tensor le(const Tensor& x, Scalar y);
 Tensor gt(const Tensor& x, Scalar y);
 Tensor ge(const Tensor& x, Scalar y);
 
+// What is not 0 is true, NaN too.
 Tensor logical_not(const Tensor& x);
-/// x is neither infinite nor NaN; x is NaN.
+/// Both are true; at least one is; exactly one is. Source: torch.logical_and, logical_or, logical_xor.
+Tensor logical_and(const Tensor& x, const Tensor& y);
+Tensor logical_or(const Tensor& x, const Tensor& y);
+Tensor logical_xor(const Tensor& x, const Tensor& y);
+
+/// x is neither infinite nor NaN; x is NaN; x is infinite.
 Tensor isfinite(const Tensor& x);
 Tensor isnan(const Tensor& x);
+Tensor isinf(const Tensor& x);
 
 /// Same shape and dtype and equal elements (NaN equals nothing). Source: torch.equal.
 bool equal(const Tensor& x, const Tensor& y);
@@ -52,5 +59,12 @@ inline Tensor operator<(Scalar x, const Tensor& y) { return gt(y, x); }
 inline Tensor operator<=(Scalar x, const Tensor& y) { return ge(y, x); }
 inline Tensor operator>(Scalar x, const Tensor& y) { return lt(y, x); }
 inline Tensor operator>=(Scalar x, const Tensor& y) { return le(y, x); }
+
+/// Masks joined: logical_and, logical_or, logical_xor and logical_not of bool tensors. Differs from PyTorch:
+/// tensors of other dtypes, whose bits these operators join there, are refused (DTypeError).
+Tensor operator&(const Tensor& x, const Tensor& y);
+Tensor operator|(const Tensor& x, const Tensor& y);
+Tensor operator^(const Tensor& x, const Tensor& y);
+Tensor operator~(const Tensor& x);
 
 }  // namespace st

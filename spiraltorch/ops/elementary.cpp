@@ -1,4 +1,5 @@
-// Elementwise functions of one tensor: signs, exponentials, roots, trigonometry. Declared in arithmetic.h.
+// Elementwise functions of one tensor: signs, rounding, exponentials, roots, trigonometry. Declared in
+// arithmetic.h.
 #include <numbers>
 
 #include "spiraltorch/ops/arithmetic.h"
@@ -24,11 +25,33 @@ Tensor abs(const Tensor& x) {
                   [](const Tensor& kept, const Tensor& dy) { return dy * sign(kept); });
 }
 
-Tensor sign(const Tensor& x) {
-  check_operands("sign", {{"x", x}});
+namespace {
+
+// y = op(x) of x's dtype, constant between jumps.
+Tensor step_function(const char* name, Unary op, const Tensor& x) {
+  check_operands(name, {{"x", x}});
   const Tensor y = empty_like(x);
-  kernels(x.device()).unary(Unary::sign, x.in(), y.out());
-  return record("sign", y, {x}, {}, [](const Backward& b) -> Grads { return {zeros_like(b.dy())}; });
+  kernels(x.device()).unary(op, x.in(), y.out());
+  return record(name, y, {x}, {}, [](const Backward& b) -> Grads { return {zeros_like(b.dy())}; });
+}
+
+Tensor rounding(const char* name, Unary op, const Tensor& x) {
+  check_operands(name, {{"x", x}});
+  check<DTypeError>(x.dtype() != DType::bool_, "{}: bool tensors are not supported (x: {})", name, x.shape());
+  return step_function(name, op, x);
+}
+
+}  // namespace
+
+Tensor sign(const Tensor& x) { return step_function("sign", Unary::sign, x); }
+Tensor floor(const Tensor& x) { return rounding("floor", Unary::floor, x); }
+Tensor ceil(const Tensor& x) { return rounding("ceil", Unary::ceil, x); }
+Tensor round(const Tensor& x) { return rounding("round", Unary::round, x); }
+Tensor trunc(const Tensor& x) { return rounding("trunc", Unary::trunc, x); }
+
+Tensor square(const Tensor& x) {
+  check_operands("square", {{"x", x}});
+  return pow(x, 2);
 }
 
 Tensor exp(const Tensor& x) {
@@ -44,6 +67,11 @@ Tensor expm1(const Tensor& x) {
 Tensor sqrt(const Tensor& x) {
   return unary_op("sqrt", Unary::sqrt, x, floating_result("sqrt", x), Kept::output,
                   [](const Tensor& y, const Tensor& dy) { return dy / (y * 2); });
+}
+
+Tensor rsqrt(const Tensor& x) {
+  return unary_op("rsqrt", Unary::rsqrt, x, floating_result("rsqrt", x), Kept::output,
+                  [](const Tensor& y, const Tensor& dy) { return dy * (y * y * y) * -0.5; });
 }
 
 Tensor log(const Tensor& x) {

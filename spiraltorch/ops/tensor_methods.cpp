@@ -1,15 +1,21 @@
 // Tensor's computing methods and operators: one-line forwards. The free function is the truth.
 #include "spiraltorch/ops/activation.h"
 #include "spiraltorch/ops/arithmetic.h"
+#include "spiraltorch/ops/arrange.h"
 #include "spiraltorch/ops/compare.h"
 #include "spiraltorch/ops/copy.h"
 #include "spiraltorch/ops/index.h"
 #include "spiraltorch/ops/indexing.h"
 #include "spiraltorch/ops/inplace.h"
+#include "spiraltorch/ops/mask.h"
 #include "spiraltorch/ops/matmul.h"
 #include "spiraltorch/ops/reduce.h"
+#include "spiraltorch/ops/scan.h"
 #include "spiraltorch/ops/shape.h"
 #include "spiraltorch/ops/softmax.h"
+#include "spiraltorch/ops/sort.h"
+#include "spiraltorch/ops/variance.h"
+#include "spiraltorch/ops/vector_norm.h"
 #include "spiraltorch/tensor/operands.h"
 
 namespace st {
@@ -55,6 +61,12 @@ Tensor Tensor::index_select(int64_t dim, const Tensor& index) const {
   return st::index_select(*this, dim, index);
 }
 Tensor Tensor::gather(int64_t dim, const Tensor& index) const { return st::gather(*this, dim, index); }
+Tensor Tensor::scatter(int64_t dim, const Tensor& index, const Tensor& source) const {
+  return st::scatter(*this, dim, index, source);
+}
+Tensor Tensor::scatter(int64_t dim, const Tensor& index, Scalar value) const {
+  return st::scatter(*this, dim, index, value);
+}
 Tensor Tensor::scatter_add(int64_t dim, const Tensor& index, const Tensor& source) const {
   return st::scatter_add(*this, dim, index, source);
 }
@@ -98,6 +110,43 @@ Tensor Tensor::minimum(const Tensor& other) const { return st::minimum(*this, ot
 Tensor Tensor::eq(const Tensor& other) const { return st::eq(*this, other); }
 Tensor Tensor::eq(Scalar other) const { return st::eq(*this, other); }
 Tensor Tensor::matmul(const Tensor& other) const { return st::matmul(*this, other); }
+Tensor Tensor::flip(const Dims& dims) const { return st::flip(*this, dims); }
+Tensor Tensor::roll(const Dims& shifts, const Dims& dims) const { return st::roll(*this, shifts, dims); }
+Tensor Tensor::repeat(const Dims& sizes) const { return st::repeat(*this, sizes); }
+Tensor Tensor::repeat_interleave(int64_t repeats, std::optional<int64_t> dim) const {
+  return st::repeat_interleave(*this, repeats, dim);
+}
+Tensor Tensor::tril(int64_t diagonal) const { return st::tril(*this, diagonal); }
+Tensor Tensor::triu(int64_t diagonal) const { return st::triu(*this, diagonal); }
+Tensor Tensor::masked_fill(const Tensor& mask, Scalar value) const {
+  return st::masked_fill(*this, mask, value);
+}
+Tensor Tensor::masked_fill(const Tensor& mask, const Tensor& value) const {
+  return st::masked_fill(*this, mask, value);
+}
+Tensor Tensor::rsqrt() const { return st::rsqrt(*this); }
+Tensor Tensor::square() const { return st::square(*this); }
+Tensor Tensor::floor() const { return st::floor(*this); }
+Tensor Tensor::ceil() const { return st::ceil(*this); }
+Tensor Tensor::round() const { return st::round(*this); }
+Tensor Tensor::trunc() const { return st::trunc(*this); }
+Tensor Tensor::isinf() const { return st::isinf(*this); }
+Tensor Tensor::logical_and(const Tensor& other) const { return st::logical_and(*this, other); }
+Tensor Tensor::logical_or(const Tensor& other) const { return st::logical_or(*this, other); }
+Tensor Tensor::logical_xor(const Tensor& other) const { return st::logical_xor(*this, other); }
+Tensor Tensor::mm(const Tensor& other) const { return st::mm(*this, other); }
+Tensor Tensor::bmm(const Tensor& other) const { return st::bmm(*this, other); }
+Tensor Tensor::dot(const Tensor& other) const { return st::dot(*this, other); }
+Tensor Tensor::var(const Axes& dims, KeepDim keep) const { return st::var(*this, dims, keep); }
+Tensor Tensor::std(const Axes& dims, KeepDim keep) const { return st::std(*this, dims, keep); }
+Tensor Tensor::norm(double p, const Axes& dims, KeepDim keep) const { return st::norm(*this, p, dims, keep); }
+Tensor Tensor::logsumexp(const Axes& dims, KeepDim keep) const { return st::logsumexp(*this, dims, keep); }
+Tensor Tensor::cumsum(int64_t dim, std::optional<DType> dtype) const { return st::cumsum(*this, dim, dtype); }
+ValueIndex Tensor::sort(int64_t dim, bool descending) const { return st::sort(*this, dim, descending); }
+Tensor Tensor::argsort(int64_t dim, bool descending) const { return st::argsort(*this, dim, descending); }
+ValueIndex Tensor::topk(int64_t k, int64_t dim, bool largest, bool sorted) const {
+  return st::topk(*this, k, dim, largest, sorted);
+}
 Tensor Tensor::softmax(int64_t dim, std::optional<DType> dtype) const {
   return st::softmax(*this, dim, dtype);
 }
@@ -158,6 +207,18 @@ const Tensor& Tensor::clamp_(std::optional<Scalar> min, std::optional<Scalar> ma
 }
 const Tensor& Tensor::fill_(Scalar value) const { return st::fill_(*this, value); }
 const Tensor& Tensor::zero_() const { return st::zero_(*this); }
+const Tensor& Tensor::masked_fill_(const Tensor& mask, Scalar value) const {
+  return st::masked_fill_(*this, mask, value);
+}
+const Tensor& Tensor::masked_fill_(const Tensor& mask, const Tensor& value) const {
+  return st::masked_fill_(*this, mask, value);
+}
+const Tensor& Tensor::index_put_(std::initializer_list<Index> indices, const Tensor& value) const {
+  return st::index_put_(*this, indices, value);
+}
+const Tensor& Tensor::index_put_(std::initializer_list<Index> indices, Scalar value) const {
+  return st::index_put_(*this, indices, value);
+}
 const Tensor& Tensor::copy_(const Tensor& source) const { return st::copy_(*this, source); }
 const Tensor& Tensor::uniform_(double from, double to) const { return st::uniform_(*this, from, to); }
 const Tensor& Tensor::normal_(double mean, double std) const { return st::normal_(*this, mean, std); }

@@ -168,12 +168,22 @@ class Tensor {
   Tensor index(std::initializer_list<Index> indices) const;
   Tensor index_select(int64_t dim, const Tensor& index) const;
   Tensor gather(int64_t dim, const Tensor& index) const;
+  Tensor scatter(int64_t dim, const Tensor& index, const Tensor& source) const;
+  Tensor scatter(int64_t dim, const Tensor& index, Scalar value) const;
   Tensor scatter_add(int64_t dim, const Tensor& index, const Tensor& source) const;
   Tensor index_add(int64_t dim, const Tensor& index, const Tensor& source) const;
   std::vector<Tensor> split(int64_t size, int64_t dim = 0) const;
   std::vector<Tensor> split(const std::vector<int64_t>& sizes, int64_t dim = 0) const;
   std::vector<Tensor> chunk(int64_t chunks, int64_t dim = 0) const;
   std::vector<Tensor> unbind(int64_t dim = 0) const;
+  Tensor flip(const Dims& dims) const;
+  Tensor roll(const Dims& shifts, const Dims& dims = {}) const;
+  Tensor repeat(const Dims& sizes) const;
+  Tensor repeat_interleave(int64_t repeats, std::optional<int64_t> dim = {}) const;
+  Tensor tril(int64_t diagonal = 0) const;
+  Tensor triu(int64_t diagonal = 0) const;
+  Tensor masked_fill(const Tensor& mask, Scalar value) const;
+  Tensor masked_fill(const Tensor& mask, const Tensor& value) const;
 
   // --- copies and conversions ---
   Tensor clone() const;
@@ -199,6 +209,12 @@ class Tensor {
   Tensor exp() const;
   Tensor log() const;
   Tensor sqrt() const;
+  Tensor rsqrt() const;
+  Tensor square() const;
+  Tensor floor() const;
+  Tensor ceil() const;
+  Tensor round() const;
+  Tensor trunc() const;
   Tensor tanh() const;
   Tensor sigmoid() const;
   Tensor relu() const;
@@ -227,7 +243,14 @@ class Tensor {
   Tensor logical_not() const;
   Tensor isnan() const;
   Tensor isfinite() const;
+  Tensor isinf() const;
+  Tensor logical_and(const Tensor& other) const;
+  Tensor logical_or(const Tensor& other) const;
+  Tensor logical_xor(const Tensor& other) const;
   Tensor matmul(const Tensor& other) const;
+  Tensor mm(const Tensor& other) const;
+  Tensor bmm(const Tensor& other) const;
+  Tensor dot(const Tensor& other) const;
   Tensor softmax(int64_t dim, std::optional<DType> dtype = {}) const;
   Tensor log_softmax(int64_t dim, std::optional<DType> dtype = {}) const;
 
@@ -247,6 +270,15 @@ class Tensor {
   Tensor any(const Axes& dims = {}, KeepDim keep = false) const;
   Tensor all(const Axes& dims = {}, KeepDim keep = false) const;
 
+  Tensor var(const Axes& dims = {}, KeepDim keep = false) const;
+  Tensor std(const Axes& dims = {}, KeepDim keep = false) const;
+  Tensor norm(double p = 2, const Axes& dims = {}, KeepDim keep = false) const;
+  Tensor logsumexp(const Axes& dims, KeepDim keep = false) const;
+  Tensor cumsum(int64_t dim, std::optional<DType> dtype = {}) const;
+  ValueIndex sort(int64_t dim = -1, bool descending = false) const;
+  Tensor argsort(int64_t dim = -1, bool descending = false) const;
+  ValueIndex topk(int64_t k, int64_t dim = -1, bool largest = true, bool sorted = true) const;
+
   // --- writes ---
   const Tensor& add_(const Tensor& other, Scalar alpha = 1) const;
   const Tensor& sub_(const Tensor& other, Scalar alpha = 1) const;
@@ -260,6 +292,10 @@ class Tensor {
   const Tensor& fill_(Scalar value) const;
   const Tensor& zero_() const;
   const Tensor& copy_(const Tensor& source) const;
+  const Tensor& masked_fill_(const Tensor& mask, Scalar value) const;
+  const Tensor& masked_fill_(const Tensor& mask, const Tensor& value) const;
+  const Tensor& index_put_(std::initializer_list<Index> indices, const Tensor& value) const;
+  const Tensor& index_put_(std::initializer_list<Index> indices, Scalar value) const;
   const Tensor& uniform_(double from = 0, double to = 1) const;
   const Tensor& normal_(double mean = 0, double std = 1) const;
 

@@ -1,4 +1,5 @@
-// What the case table does not say of comparisons: equal and allclose.
+// What the case table does not say of comparisons: equal, allclose, logic of integers,
+// and the operators of masks.
 #include "spiraltorch/ops/compare.h"
 
 #include <gtest/gtest.h>
@@ -7,6 +8,7 @@
 #include <limits>
 
 #include "spiraltorch/spiraltorch.h"
+#include "tests/support/message.h"
 
 namespace st {
 namespace {
@@ -20,6 +22,40 @@ TEST(Equal, ShapeDtypeAndElements) {
   EXPECT_FALSE(equal(zeros({2, 1}), zeros({1, 2})));
   EXPECT_FALSE(equal(tensor({kNaN}), tensor({kNaN})));
   EXPECT_TRUE(equal(zeros({0}), zeros({0})));
+}
+
+TEST(Logical, AsksWhetherIntegersAreZeroNotForTheirBits) {
+  const Tensor x = tensor({1, 2, 0, 0}), y = tensor({2, 2, -4, 0});
+  EXPECT_TRUE(equal(logical_and(x, y), tensor({true, true, false, false})));
+  EXPECT_TRUE(equal(logical_or(x, y), tensor({true, true, true, false})));
+  EXPECT_TRUE(equal(logical_xor(x, y), tensor({false, false, true, false})));
+}
+
+TEST(MaskOperators, AreTheLogicalFunctions) {
+  const Tensor x = tensor({true, true, false, false}), y = tensor({true, false, true, false});
+  EXPECT_TRUE(equal(x & y, tensor({true, false, false, false})));
+  EXPECT_TRUE(equal(x | y, tensor({true, true, true, false})));
+  EXPECT_TRUE(equal(x ^ y, tensor({false, true, true, false})));
+  EXPECT_TRUE(equal(~x, tensor({false, false, true, true})));
+  EXPECT_EQ((unsqueeze(x, 1) & y).shape(), (Shape{4, 4}));
+  const Tensor v = tensor({1.f, 5.f, 9.f});
+  EXPECT_TRUE(equal((v > 2) & (v < 8), tensor({false, true, false})));
+}
+
+TEST(MaskOperators, RefuseOtherDTypes) {
+  const Tensor mask = tensor({true, false}), number = tensor({1, 2});
+  EXPECT_EQ(message<DTypeError>([&] { mask& number; }),
+            "operator&: y is int64, expected bool: the operator joins masks, not bits; logical_and takes any "
+            "dtype");
+  EXPECT_EQ(
+      message<DTypeError>([&] { number | mask; }),
+      "operator|: x is int64, expected bool: the operator joins masks, not bits; logical_or takes any dtype");
+  EXPECT_EQ(message<DTypeError>([&] { mask ^ number; }),
+            "operator^: y is int64, expected bool: the operator joins masks, not bits; logical_xor takes any "
+            "dtype");
+  EXPECT_EQ(message<DTypeError>([&] { ~number; }),
+            "operator~: x is int64, expected bool: the operator joins masks, not bits; logical_not takes any "
+            "dtype");
 }
 
 TEST(AllClose, RelativeToTheSecond) {

@@ -15,6 +15,7 @@ NN = pathlib.Path(__file__).resolve().parents[2] / "spiraltorch" / "nn"
 LEFT_OUT = {
     r"bmm\.triton_optimized": "the samples of bmm",
     r"nn\.functional\.interpolate\.(?!bilinear).*": "of interpolate there is vision::resize_bilinear alone",
+    r"round\.decimals_.*": "round has no decimals",
     r"nn\.functional\.silu\.complex": "there are no complex numbers",
     r"nn\.functional\.batch_norm\.without_cudnn": "the samples of nn.functional.batch_norm",
 }

@@ -49,14 +49,14 @@ def unbiased_arguments(x, *args, **kwargs):
 
 # The functions of op_db that we have under the same name.
 SAME = """
-__radd__ __rdiv__ __rmul__ __rpow__ __rsub__ abs add all allclose amax amin any arange argmax argmin asinh bmm cat chunk
-clamp clone contiguous cos div.no_rounding_mode dot eq equal erf exp expand expand_as expm1 eye flatten flip full
-full_like gather ge gt index_add index_select isfinite isnan item le linspace log log1p log_softmax
-log_softmax.with_dtype logical_not logsumexp lt masked_fill matmul maximum mean minimum mm mul narrow ne neg norm
-norm.fro norm.inf norm.nuc ones ones_like permute pow prod randn randn_like reciprocal repeat repeat_interleave reshape
-roll rsub scalar_tensor scatter scatter_add select sigmoid sign sin slice softmax softmax.with_dtype split
-split.list_args sqrt squeeze squeeze.multiple stack std sub sum t tanh transpose tril triu unbind unsqueeze var var_mean
-view zeros zeros_like
+__radd__ __rdiv__ __rmul__ __rpow__ __rsub__ abs add all allclose amax amin any arange argmax argmin argsort asinh bmm
+cat ceil chunk clamp clone contiguous cos cumsum div.no_rounding_mode dot eq equal erf exp expand expand_as expm1 eye
+flatten flip floor full full_like gather ge gt index_add index_select isfinite isinf isnan item le linspace log log1p
+log_softmax log_softmax.with_dtype logical_and logical_not logical_or logical_xor logsumexp lt masked_fill matmul
+maximum mean minimum mm mul narrow ne neg norm norm.fro norm.inf norm.nuc ones ones_like permute pow prod randn
+randn_like reciprocal repeat repeat_interleave reshape roll round rsqrt rsub scalar_tensor scatter scatter_add select
+sigmoid sign sin slice softmax softmax.with_dtype sort split split.list_args sqrt square squeeze squeeze.multiple stack
+std sub sum t tanh topk transpose tril triu trunc unbind unsqueeze var var_mean view zeros zeros_like
 max.reduction_with_dim max.reduction_no_dim min.reduction_with_dim min.reduction_no_dim
 nn.functional.batch_norm nn.functional.cross_entropy nn.functional.linear nn.functional.mse_loss nn.functional.pad.constant
 nn.functional.pad.reflect nn.functional.pad.replicate nn.functional.pad.replicate_negative nn.functional.pad.circular

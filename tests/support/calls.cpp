@@ -23,8 +23,10 @@
 #include "spiraltorch/ops/random.h"
 #include "spiraltorch/ops/recurrent.h"
 #include "spiraltorch/ops/reduce.h"
+#include "spiraltorch/ops/scan.h"
 #include "spiraltorch/ops/shape.h"
 #include "spiraltorch/ops/softmax.h"
+#include "spiraltorch/ops/sort.h"
 #include "spiraltorch/ops/variance.h"
 #include "spiraltorch/ops/vector_norm.h"
 #include "spiraltorch/vision/resize.h"
@@ -196,11 +198,17 @@ const std::vector<Op>& ops() {
       {"neg", "input", unary(ST_CALL(neg))},
       {"abs", "input", unary(ST_CALL(abs))},
       {"sign", "input", unary(ST_CALL(sign))},
+      {"floor", "input", unary(ST_CALL(floor))},
+      {"ceil", "input", unary(ST_CALL(ceil))},
+      {"round", "input", unary(ST_CALL(round))},
+      {"trunc", "input", unary(ST_CALL(trunc))},
+      {"square", "input", unary(ST_CALL(square))},
       {"exp", "input", unary(ST_CALL(exp))},
       {"log", "input", unary(ST_CALL(log))},
       {"log1p", "input", unary(ST_CALL(log1p))},
       {"expm1", "input", unary(ST_CALL(expm1))},
       {"sqrt", "input", unary(ST_CALL(sqrt))},
+      {"rsqrt", "input", unary(ST_CALL(rsqrt))},
       {"sin", "input", unary(ST_CALL(sin))},
       {"cos", "input", unary(ST_CALL(cos))},
       {"erf", "input", unary(ST_CALL(erf))},
@@ -247,8 +255,15 @@ const std::vector<Op>& ops() {
       {"gt", "input other", with_other(ST_CALL(gt))},
       {"ge", "input other", with_other(ST_CALL(ge))},
       {"logical_not", "input", unary(ST_CALL(logical_not))},
+      {"logical_and", "input other",
+       [](C c) -> Result { return logical_and(c.tensor("input"), c.tensor("other")); }},
+      {"logical_or", "input other",
+       [](C c) -> Result { return logical_or(c.tensor("input"), c.tensor("other")); }},
+      {"logical_xor", "input other",
+       [](C c) -> Result { return logical_xor(c.tensor("input"), c.tensor("other")); }},
       {"isfinite", "input", unary(ST_CALL(isfinite))},
       {"isnan", "input", unary(ST_CALL(isnan))},
+      {"isinf", "input", unary(ST_CALL(isinf))},
       // --- copies
       {"clone", "input", unary(ST_CALL(clone))},
       {"contiguous", "input", unary(ST_CALL(contiguous))},
@@ -296,6 +311,24 @@ const std::vector<Op>& ops() {
        }},
       {"sum_to_size", "input size",
        [](C c) -> Result { return sum_to_size(c.tensor("input"), c.dims("size")); }},
+      // --- order and running sums
+      {"sort", "input dim descending stable",
+       [](C c) -> Result {
+         return sort(c.tensor("input"), c.integer("dim", -1), c.flag("descending", false),
+                     {c.flag("stable", false)});
+       }},
+      {"argsort", "input dim descending stable",
+       [](C c) -> Result {
+         return argsort(c.tensor("input"), c.integer("dim", -1), c.flag("descending", false),
+                        {c.flag("stable", false)});
+       }},
+      {"topk", "input k dim largest sorted",
+       [](C c) -> Result {
+         return topk(c.tensor("input"), c.integer("k"), c.integer("dim", -1), c.flag("largest", true),
+                     c.flag("sorted", true));
+       }},
+      {"cumsum", "input dim dtype",
+       [](C c) -> Result { return cumsum(c.tensor("input"), c.integer("dim"), dtype(c)); }},
       // --- shape
       {"reshape", "input shape", [](C c) -> Result { return reshape(c.tensor("input"), c.dims("shape")); }},
       {"view", "input size", [](C c) -> Result { return view(c.tensor("input"), c.dims("size")); }},

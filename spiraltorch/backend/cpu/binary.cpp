@@ -88,6 +88,19 @@ struct GeOp {
   template <class D, class V> static HWY_INLINE V apply(D d, V a, V b) { return one_where(d, hn::Ge(a, b)); }
   static int64_t apply(int64_t a, int64_t b) { return a >= b; }
 };
+template <class D, class V> HWY_INLINE auto is_true(D d, V x) { return hn::Not(hn::Eq(x, hn::Zero(d))); }
+struct LogicalAndOp {
+  template <class D, class V> static HWY_INLINE V apply(D d, V a, V b) { return one_where(d, hn::And(is_true(d, a), is_true(d, b))); }
+  static int64_t apply(int64_t a, int64_t b) { return a && b; }
+};
+struct LogicalOrOp {
+  template <class D, class V> static HWY_INLINE V apply(D d, V a, V b) { return one_where(d, hn::Or(is_true(d, a), is_true(d, b))); }
+  static int64_t apply(int64_t a, int64_t b) { return a || b; }
+};
+struct LogicalXorOp {
+  template <class D, class V> static HWY_INLINE V apply(D d, V a, V b) { return one_where(d, hn::Xor(is_true(d, a), is_true(d, b))); }
+  static int64_t apply(int64_t a, int64_t b) { return !a != !b; }
+};
 
 struct WhereOp {
   template <class D, class V> static HWY_INLINE V apply(D d, V c, V a, V b) { return hn::IfThenElse(hn::Eq(c, hn::Zero(d)), b, a); }
@@ -158,9 +171,15 @@ Loop compare_loop(Compare op, Form form, DType compute) {
       case Compare::gt:
         return in_form<GtOp, T>(form);
       case Compare::ge:
+        return in_form<GeOp, T>(form);
+      case Compare::logical_and:
+        return in_form<LogicalAndOp, T>(form);
+      case Compare::logical_or:
+        return in_form<LogicalOrOp, T>(form);
+      case Compare::logical_xor:
         break;
     }
-    return in_form<GeOp, T>(form);
+    return in_form<LogicalXorOp, T>(form);
   });
 }
 

@@ -11,7 +11,8 @@ namespace st::cpu {
 /// y = f(x). Computed in y's compute type, so that exp of integers is floating; for logical_not in x's.
 void unary(Unary op, In x, Out y);
 
-/// dx = dy f'(x) from what the op kept: y for exp, expm1, sqrt, tanh, sigmoid and relu, x for the others.
+/// dx = dy f'(x) from what the op kept: y for exp, expm1, sqrt, rsqrt, tanh, sigmoid and relu, x for the
+/// others.
 void unary_backward(Unary op, In kept, In dy, Out dx);
 
 /// y = f(x), and dx = dy f'(x): curve.cpp.
@@ -33,7 +34,7 @@ void scalar_binary(Binary op, Scalar a, In b, Out y);
 /// y = a + s b.
 void axpy(In a, In b, Scalar s, Out y);
 
-/// y = 1 where a op b, else 0; compared in the promoted type of both.
+/// y = 1 where a op b, else 0; compared in the promoted type of both. What is not 0 is true.
 void compare(Compare op, In a, In b, Out y);
 void compare_scalar(Compare op, In a, Scalar b, Out y);
 

@@ -16,7 +16,9 @@
 #include "spiraltorch/backend/cpu/random.h"
 #include "spiraltorch/backend/cpu/range.h"
 #include "spiraltorch/backend/cpu/reduce.h"
+#include "spiraltorch/backend/cpu/scan.h"
 #include "spiraltorch/backend/cpu/softmax.h"
+#include "spiraltorch/backend/cpu/sort.h"
 #include "spiraltorch/backend/cpu/unscale.h"
 
 namespace st::cpu {
@@ -53,6 +55,10 @@ Kernels make_kernels() {
   // reductions
   k.reduce.fn = reduce;
   k.extremum.fn = extremum;
+  // order and running sums
+  k.sort.fn = sort;
+  k.topk.fn = topk;
+  k.cumsum.fn = cumsum;
   // softmax
   k.softmax.fn = softmax;
   k.softmax_backward.fn = softmax_backward;

@@ -40,6 +40,23 @@ struct NotOp {
   template <class D, class V> static HWY_INLINE V apply(D d, V x) { return hn::IfThenElseZero(hn::Eq(x, hn::Zero(d)), hn::Set(d, 1)); }
   static int64_t apply(int64_t x) { return x == 0; }
 };
+struct FloorOp {
+  template <class D, class V> static HWY_INLINE V apply(D, V x) { return hn::Floor(x); }
+  static int64_t apply(int64_t x) { return x; }
+};
+struct CeilOp {
+  template <class D, class V> static HWY_INLINE V apply(D, V x) { return hn::Ceil(x); }
+  static int64_t apply(int64_t x) { return x; }
+};
+struct RoundOp {  // half to even
+  template <class D, class V> static HWY_INLINE V apply(D, V x) { return hn::Round(x); }
+  static int64_t apply(int64_t x) { return x; }
+};
+struct TruncOp {
+  template <class D, class V> static HWY_INLINE V apply(D, V x) { return hn::Trunc(x); }
+  static int64_t apply(int64_t x) { return x; }
+};
+struct RsqrtOp { template <class D, class V> static HWY_INLINE V apply(D d, V x) { return hn::Div(hn::Set(d, 1), hn::Sqrt(x)); } };
 struct SqrtOp { template <class D, class V> static HWY_INLINE V apply(D, V x) { return hn::Sqrt(x); } };
 struct ExpOp { template <class D, class V> static HWY_INLINE V apply(D d, V x) { return math::Exp(d, x); } };
 struct LogOp { template <class D, class V> static HWY_INLINE V apply(D d, V x) { return math::Log(d, x); } };
@@ -66,6 +83,14 @@ Loop unary_loop_of(Unary op) {
       return map1<ReluOp, T>;
     case Unary::logical_not:
       return map1<NotOp, T>;
+    case Unary::floor:
+      return map1<FloorOp, T>;
+    case Unary::ceil:
+      return map1<CeilOp, T>;
+    case Unary::round:
+      return map1<RoundOp, T>;
+    case Unary::trunc:
+      return map1<TruncOp, T>;
     default:
       break;
   }
@@ -93,6 +118,8 @@ Loop unary_loop_of(Unary op) {
         return map1<ErfOp, T>;
       case Unary::asinh:
         return map1<AsinhOp, T>;
+      case Unary::rsqrt:
+        return map1<RsqrtOp, T>;
       default:
         break;
     }
@@ -123,6 +150,9 @@ struct Expm1Grad {
 };
 struct SqrtGrad {
   template <class D, class V> static HWY_INLINE V apply(D, V y, V dy) { return hn::Div(dy, hn::Add(y, y)); }
+};
+struct RsqrtGrad {
+  template <class D, class V> static HWY_INLINE V apply(D d, V y, V dy) { return hn::Mul(dy, hn::Mul(hn::Set(d, -0.5f), hn::Mul(y, hn::Mul(y, y)))); }
 };
 struct TanhGrad {
   template <class D, class V> static HWY_INLINE V apply(D d, V y, V dy) { return hn::Mul(dy, hn::NegMulAdd(y, y, hn::Set(d, 1))); }
@@ -181,6 +211,8 @@ Loop unary_backward_loop_of(Unary op) {
       return map2<ErfGrad, T>;
     case Unary::asinh:
       return map2<AsinhGrad, T>;
+    case Unary::rsqrt:
+      return map2<RsqrtGrad, T>;
     default:
       return nullptr;
   }
@@ -209,6 +241,10 @@ double cost_of(Unary op) {
     case Unary::sign:
     case Unary::relu:
     case Unary::logical_not:
+    case Unary::floor:
+    case Unary::ceil:
+    case Unary::round:
+    case Unary::trunc:
       return 0.3;
     case Unary::sin:
     case Unary::cos:

@@ -57,10 +57,12 @@ struct Kernels {
   Kernel<Reduce, In, DimSet, Out> reduce{"reduce"};
   Kernel<Extremum, In, int, Out, Out> extremum{"extremum"};  // values and first indices along one dim
 
-  // order and running sums, along one dim
-  Kernel<In, int, bool, Out, Out> sort{"sort"};        // x, dim, descending, values or none, indices
-  Kernel<In, int, bool, bool, Out, Out> topk{"topk"};  // x, dim, largest, sorted, values, indices
-  Kernel<In, int, bool, Out> cumsum{"cumsum"};         // x, dim, from the end, y
+  // order, and running sums and products, along one dim
+  Kernel<In, int, bool, Out, Out> sort{"sort"};               // x, dim, descending, values or none, indices
+  Kernel<In, int, bool, bool, Out, Out> topk{"topk"};         // x, dim, largest, sorted, values, indices
+  Kernel<In, int, bool, Out> cumsum{"cumsum"};                // x, dim, from the end, y
+  Kernel<In, int, Out> cumprod{"cumprod"};                    // x, dim, y
+  Kernel<In, In, int, bool, Out> linear_scan{"linear_scan"};  // a, b, dim, from the end, y
 
   // softmax family, along one dim
   Kernel<In, int, Out> softmax{"softmax"};

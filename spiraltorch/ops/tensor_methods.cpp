@@ -142,6 +142,9 @@ Tensor Tensor::std(const Axes& dims, KeepDim keep) const { return st::std(*this,
 Tensor Tensor::norm(double p, const Axes& dims, KeepDim keep) const { return st::norm(*this, p, dims, keep); }
 Tensor Tensor::logsumexp(const Axes& dims, KeepDim keep) const { return st::logsumexp(*this, dims, keep); }
 Tensor Tensor::cumsum(int64_t dim, std::optional<DType> dtype) const { return st::cumsum(*this, dim, dtype); }
+Tensor Tensor::cumprod(int64_t dim, std::optional<DType> dtype) const {
+  return st::cumprod(*this, dim, dtype);
+}
 ValueIndex Tensor::sort(int64_t dim, bool descending) const { return st::sort(*this, dim, descending); }
 Tensor Tensor::argsort(int64_t dim, bool descending) const { return st::argsort(*this, dim, descending); }
 ValueIndex Tensor::topk(int64_t k, int64_t dim, bool largest, bool sorted) const {

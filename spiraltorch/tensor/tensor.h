@@ -275,6 +275,7 @@ class Tensor {
   Tensor norm(double p = 2, const Axes& dims = {}, KeepDim keep = false) const;
   Tensor logsumexp(const Axes& dims, KeepDim keep = false) const;
   Tensor cumsum(int64_t dim, std::optional<DType> dtype = {}) const;
+  Tensor cumprod(int64_t dim, std::optional<DType> dtype = {}) const;
   ValueIndex sort(int64_t dim = -1, bool descending = false) const;
   Tensor argsort(int64_t dim = -1, bool descending = false) const;
   ValueIndex topk(int64_t k, int64_t dim = -1, bool largest = true, bool sorted = true) const;

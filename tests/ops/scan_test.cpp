@@ -1,4 +1,4 @@
-// cumsum beyond the case table: long lines, both ways of walking, overflow, threads, gradients.
+// cumsum and cumprod beyond the case table: long lines, both ways of walking, overflow, threads, gradients.
 #include "spiraltorch/ops/scan.h"
 
 #include <gtest/gtest.h>
@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "spiraltorch/autograd/engine.h"
+#include "spiraltorch/autograd/gradcheck.h"
 #include "spiraltorch/core/parallel.h"
 #include "spiraltorch/core/random.h"
 #include "spiraltorch/ops/arithmetic.h"
@@ -73,6 +74,61 @@ TEST(Cumsum, GradientIsTheSumFromTheEnd) {
   const Tensor narrow_dtype = tensor({1.0, 2.0}, DType::float64);
   narrow_dtype.requires_grad_();
   EXPECT_EQ(grad({sum(cumsum(narrow_dtype, 0, DType::float32))}, {narrow_dtype})[0].dtype(), DType::float64);
+}
+
+TEST(Cumprod, AlongAnyDimensionOfAnyLayout) {
+  manual_seed(2);
+  const Tensor base = randint(-9, 9, {5, 33, 8});
+  const Tensor layouts[] = {base, permute(base, {2, 0, 1}), narrow(base, 2, 3, 5)};
+  for (const DType dtype : {DType::int64, DType::uint8, DType::float64}) {
+    for (const Tensor& layout : layouts) {
+      const Tensor x = layout.to(dtype);
+      for (int dim = 0; dim < 3; ++dim) {
+        const Tensor y = cumprod(x, dim);
+        for (int64_t i = 0; i < x.shape()[dim]; ++i) {
+          const Tensor expected = prod(narrow(x, dim, 0, i + 1), dim);
+          ASSERT_TRUE(is_floating(dtype) ? allclose(select(y, dim, i), expected, {.rtol = 1e-13})
+                                         : equal(select(y, dim, i), expected));
+        }
+      }
+    }
+  }
+}
+
+// dx_i = the sum over j >= i of dy_j and the product of the others up to j.
+TEST(Cumprod, GradientBesideZeros) {
+  const Tensor x = tensor({2.0, 0.0, 3.0, 0.0, 5.0}), dy = tensor({1.0, 10.0, 100.0, 1000.0, 10000.0});
+  x.requires_grad_();
+  expect_values(grad({cumprod(x, 0)}, {x}, {.grad_outputs = {dy}})[0], {1, 620, 0, 0, 0});
+}
+
+TEST(Cumprod, GradientBesideInfinity) {
+  constexpr double kInf = std::numeric_limits<double>::infinity();
+  const Tensor x = tensor({2.0, kInf, 3.0});
+  x.requires_grad_();
+  expect_values(grad({sum(cumprod(x, 0))}, {x})[0], {kInf, 8, kInf});
+}
+
+TEST(Cumprod, SecondAndThirdDerivatives) {
+  const Tensor x = tensor({{0.5, 0.0, -2.0, 1.5}, {1.0, 2.0, 0.0, 0.0}}, DType::float64);
+  x.requires_grad_();
+  for (const int dim : {0, 1}) {
+    EXPECT_TRUE(gradgradcheck(
+        [dim](const std::vector<Tensor>& in) { return std::vector<Tensor>{cumprod(in[0], dim)}; }, {x}));
+    EXPECT_TRUE(gradgradcheck(
+        [dim](const std::vector<Tensor>& in) {
+          return grad({sum(cumprod(in[0], dim))}, {in[0]}, {.create_graph = true});
+        },
+        {x}));
+  }
+}
+
+TEST(Cumprod, ScalarsAndEmptyTensors) {
+  const Tensor x = tensor(3.0), none = zeros({2, 0});
+  x.requires_grad_();
+  none.requires_grad_();
+  expect_values(grad({cumprod(x, 0)}, {x})[0], {1});
+  EXPECT_EQ(grad({sum(cumprod(none, 1))}, {none})[0].shape(), (Shape{2, 0}));
 }
 
 }  // namespace

@@ -89,6 +89,19 @@ TEST(Sort, KeepsTheSignOfZero) {
   EXPECT_TRUE(std::signbit(y.data<float>()[2]));
 }
 
+TEST(Sort, ScalarsAndEmptyTensors) {
+  const Tensor x = tensor(3.0);
+  x.requires_grad_();
+  for (const ValueIndex& y : {sort(x), topk(x, 1)}) {
+    EXPECT_EQ(y.values.shape(), Shape{});
+    EXPECT_EQ(y.values.item<double>(), 3);
+    EXPECT_EQ(y.indices.item<int64_t>(), 0);
+    expect_values(grad({y.values}, {x})[0], {1});
+  }
+  EXPECT_EQ(sort(zeros({0, 3}), 0).indices.shape(), (Shape{0, 3}));
+  EXPECT_EQ(topk(zeros({2, 0}), 0).values.shape(), (Shape{2, 0}));
+}
+
 TEST(Sort, AlongAnyDimensionOfAnyLayout) {
   manual_seed(2);
   const Tensor base = randint(0, 9, {6, 5, 700}).to(DType::float32);

@@ -100,6 +100,7 @@ Functions functions() {
       {"argsort", {x}, {0}, ST_CALL(argsort(t[0], i[0]))},
       {"topk", {x}, {1, 1}, ST_CALL(topk(t[0], i[0], i[1]))},
       {"cumsum", {x}, {0}, ST_CALL(cumsum(t[0], i[0], d[0])), 0, false, {DType::float64}},
+      {"cumprod", {x}, {0}, ST_CALL(cumprod(t[0], i[0], d[0])), 0, false, {DType::float64}},
       {"index_select", {x, positions}, {0}, ST_CALL(index_select(t[0], i[0], t[1]))},
       {"gather", {x, places}, {0}, ST_CALL(gather(t[0], i[0], t[1]))},
       {"scatter", {x, places, y}, {0}, ST_CALL(scatter(t[0], i[0], t[1], t[2]))},

@@ -50,10 +50,10 @@ def unbiased_arguments(x, *args, **kwargs):
 # The functions of op_db that we have under the same name.
 SAME = """
 __radd__ __rdiv__ __rmul__ __rpow__ __rsub__ abs add all allclose amax amin any arange argmax argmin argsort asinh bmm
-cat ceil chunk clamp clone contiguous cos cumsum div.no_rounding_mode dot eq equal erf exp expand expand_as expm1 eye
-flatten flip floor full full_like gather ge gt index_add index_select isfinite isinf isnan item le linspace log log1p
-log_softmax log_softmax.with_dtype logical_and logical_not logical_or logical_xor logsumexp lt masked_fill matmul
-maximum mean minimum mm mul narrow ne neg norm norm.fro norm.inf norm.nuc ones ones_like permute pow prod randn
+cat ceil chunk clamp clone contiguous cos cumprod cumsum div.no_rounding_mode dot eq equal erf exp expand expand_as
+expm1 eye flatten flip floor full full_like gather ge gt index_add index_select isfinite isinf isnan item le linspace
+log log1p log_softmax log_softmax.with_dtype logical_and logical_not logical_or logical_xor logsumexp lt masked_fill
+matmul maximum mean minimum mm mul narrow ne neg norm norm.fro norm.inf norm.nuc ones ones_like permute pow prod randn
 randn_like reciprocal repeat repeat_interleave reshape roll round rsqrt rsub scalar_tensor scatter scatter_add select
 sigmoid sign sin slice softmax softmax.with_dtype sort split split.list_args sqrt square squeeze squeeze.multiple stack
 std sub sum t tanh topk transpose tril triu trunc unbind unsqueeze var var_mean view zeros zeros_like

@@ -311,7 +311,7 @@ const std::vector<Op>& ops() {
        }},
       {"sum_to_size", "input size",
        [](C c) -> Result { return sum_to_size(c.tensor("input"), c.dims("size")); }},
-      // --- order and running sums
+      // --- order, running sums and products
       {"sort", "input dim descending stable",
        [](C c) -> Result {
          return sort(c.tensor("input"), c.integer("dim", -1), c.flag("descending", false),
@@ -329,6 +329,8 @@ const std::vector<Op>& ops() {
        }},
       {"cumsum", "input dim dtype",
        [](C c) -> Result { return cumsum(c.tensor("input"), c.integer("dim"), dtype(c)); }},
+      {"cumprod", "input dim dtype",
+       [](C c) -> Result { return cumprod(c.tensor("input"), c.integer("dim"), dtype(c)); }},
       // --- shape
       {"reshape", "input shape", [](C c) -> Result { return reshape(c.tensor("input"), c.dims("shape")); }},
       {"view", "input size", [](C c) -> Result { return view(c.tensor("input"), c.dims("size")); }},

@@ -176,16 +176,17 @@ const Kernels& kernel_table() {
       &K::binary, &K::binary_scalar, &K::scalar_binary, &K::compare, &K::compare_scalar, &K::where, &K::clamp,
       &K::clamp_backward, &K::axpy, &K::copy, &K::fill, &K::arange, &K::linspace, &K::uniform, &K::normal,
       &K::randint, &K::randperm, &K::dropout, &K::reduce, &K::extremum, &K::sort, &K::topk, &K::cumsum,
-      &K::softmax, &K::softmax_backward, &K::log_softmax, &K::log_softmax_backward, &K::batch_norm,
-      &K::batch_norm_eval, &K::batch_norm_backward, &K::group_norm, &K::group_norm_backward, &K::layer_norm,
-      &K::layer_norm_backward, &K::rms_norm, &K::rms_norm_backward, &K::check_target, &K::cross_entropy,
-      &K::cross_entropy_backward, &K::check_index, &K::index_select, &K::index_add, &K::gather, &K::scatter,
-      &K::scatter_add, &K::matmul, &K::linear, &K::lstm, &K::lstm_backward, &K::conv2d,
-      &K::conv2d_backward_input, &K::conv2d_backward_weight, &K::max_pool2d, &K::max_pool2d_scatter,
-      &K::max_pool2d_gather, &K::avg_pool2d, &K::avg_pool2d_backward, &K::sgd, &K::adam, &K::rmsprop,
-      &K::hyperbolic, &K::hyperbolic_backward, &K::hyperbolic_cdist, &K::hyperbolic_cdist_backward,
-      &K::hyperbolic_mlr, &K::hyperbolic_mlr_backward, &K::hyperbolic_matvec, &K::hyperbolic_matvec_backward,
-      &K::hyperbolic_midpoint, &K::hyperbolic_midpoint_backward, &K::ball_step, &K::unscale>();
+      &K::cumprod, &K::linear_scan, &K::softmax, &K::softmax_backward, &K::log_softmax,
+      &K::log_softmax_backward, &K::batch_norm, &K::batch_norm_eval, &K::batch_norm_backward, &K::group_norm,
+      &K::group_norm_backward, &K::layer_norm, &K::layer_norm_backward, &K::rms_norm, &K::rms_norm_backward,
+      &K::check_target, &K::cross_entropy, &K::cross_entropy_backward, &K::check_index, &K::index_select,
+      &K::index_add, &K::gather, &K::scatter, &K::scatter_add, &K::matmul, &K::linear, &K::lstm,
+      &K::lstm_backward, &K::conv2d, &K::conv2d_backward_input, &K::conv2d_backward_weight, &K::max_pool2d,
+      &K::max_pool2d_scatter, &K::max_pool2d_gather, &K::avg_pool2d, &K::avg_pool2d_backward, &K::sgd,
+      &K::adam, &K::rmsprop, &K::hyperbolic, &K::hyperbolic_backward, &K::hyperbolic_cdist,
+      &K::hyperbolic_cdist_backward, &K::hyperbolic_mlr, &K::hyperbolic_mlr_backward, &K::hyperbolic_matvec,
+      &K::hyperbolic_matvec_backward, &K::hyperbolic_midpoint, &K::hyperbolic_midpoint_backward,
+      &K::ball_step, &K::unscale>();
   return table;
 }
 

@@ -55,10 +55,12 @@ Kernels make_kernels() {
   // reductions
   k.reduce.fn = reduce;
   k.extremum.fn = extremum;
-  // order and running sums
+  // order, running sums and products
   k.sort.fn = sort;
   k.topk.fn = topk;
   k.cumsum.fn = cumsum;
+  k.cumprod.fn = cumprod;
+  k.linear_scan.fn = linear_scan;
   // softmax
   k.softmax.fn = softmax;
   k.softmax_backward.fn = softmax_backward;

@@ -1,6 +1,6 @@
-// Running sums. A line is a chain of additions; neighbouring lines are walked together, row by row. The loops
-// are plain: they are compiled for every target all the same, for in code of the oldest instruction set each
-// conversion to float64 waits for the one before.
+// Running sums and products. A line is a chain of steps; neighbouring lines are walked together, row by row.
+// The loops are plain: they are compiled for every target all the same, for in code of the oldest instruction
+// set each conversion to float64 waits for the one before.
 #include "spiraltorch/backend/cpu/scan.h"
 
 #include "spiraltorch/backend/cpu/simd/targets.h"
@@ -19,49 +19,81 @@ HWY_BEFORE_NAMESPACE();
 namespace st::cpu::HWY_NAMESPACE {
 namespace {
 
-template <class T>
-T added(T a, T b) {
-  if constexpr (std::is_integral_v<T>) {
-    return wrap_add(a, b);
-  } else {
-    return a + b;
+// What is carried along a line, from element j of the rows x.
+struct SumStep {
+  static constexpr int kFirst = 0;
+  static constexpr size_t kInputs = 1;
+  template <class C, class T>
+  static C next(C carry, const T* const* x, int64_t j) {
+    if constexpr (std::is_integral_v<T>) {
+      return wrap_add(carry, x[0][j]);
+    } else {
+      return carry + x[0][j];
+    }
   }
-}
+};
+struct ProductStep {
+  static constexpr int kFirst = 1;
+  static constexpr size_t kInputs = 1;
+  template <class C, class T>
+  static C next(C carry, const T* const* x, int64_t j) {
+    if constexpr (std::is_integral_v<T>) {
+      return wrap_mul(carry, x[0][j]);
+    } else {
+      return carry * x[0][j];
+    }
+  }
+};
+struct LinearStep {
+  static constexpr int kFirst = 0;
+  static constexpr size_t kInputs = 2;
+  template <class C, class T>
+  static C next(C carry, const T* const* x, int64_t j) {
+    return x[1][j] + x[0][j] * carry;
+  }
+};
 
-template <class T, bool kFromEnd>
+template <class Step, class T, bool kFromEnd>
 void scan(const Lines<T>& lines) {
-  using Sum = std::conditional_t<std::is_same_v<T, float>, double, T>;
-  const T* const x = lines.in[0];
+  using Carry = std::conditional_t<std::is_same_v<T, float>, double, T>;
   T* const y = lines.out;
   const int64_t n = lines.length;
   const auto place = [n](int64_t i) { return kFromEnd ? n - 1 - i : i; };
   if (lines.along) {
-    Sum sum = 0;
+    const std::array<const T*, 2> x = lines.in;
+    Carry carry = Step::kFirst;
     for (int64_t i = 0; i < n; ++i) {
-      sum = added<Sum>(sum, x[place(i)]);
-      y[place(i)] = static_cast<T>(sum);
+      carry = Step::next(carry, x.data(), place(i));
+      y[place(i)] = static_cast<T>(carry);
     }
     return;
   }
-  std::array<Sum, 64 / sizeof(T)> sums{};  // as many lines as for_each_line gives at most
+  std::array<Carry, 64 / sizeof(T)> carries;  // as many lines as for_each_line gives at most
+  carries.fill(Step::kFirst);
   for (int64_t i = 0; i < n; ++i) {
-    const T* row = x + place(i) * lines.in_step[0];
+    std::array<const T*, Step::kInputs> row;
+    for (size_t k = 0; k < Step::kInputs; ++k) row[k] = lines.in[k] + place(i) * lines.in_step[k];
     T* out = y + place(i) * lines.out_step;
     for (int64_t j = 0; j < lines.width; ++j) {
-      Sum& sum = sums[static_cast<size_t>(j)];
-      sum = added<Sum>(sum, row[j]);
-      out[j] = static_cast<T>(sum);
+      Carry& carry = carries[static_cast<size_t>(j)];
+      carry = Step::next(carry, row.data(), j);
+      out[j] = static_cast<T>(carry);
     }
   }
 }
 
-template <class T>
+template <class Step, class T>
 ScanLoop<T> scan_of(bool from_end) {
-  return from_end ? scan<T, true> : scan<T, false>;
+  return from_end ? scan<Step, T, true> : scan<Step, T, false>;
 }
-ScanLoop<float> float_scan(bool from_end) { return scan_of<float>(from_end); }
-ScanLoop<double> double_scan(bool from_end) { return scan_of<double>(from_end); }
-ScanLoop<int64_t> integer_scan(bool from_end) { return scan_of<int64_t>(from_end); }
+ScanLoop<float> float_sum(bool from_end) { return scan_of<SumStep, float>(from_end); }
+ScanLoop<double> double_sum(bool from_end) { return scan_of<SumStep, double>(from_end); }
+ScanLoop<int64_t> integer_sum(bool from_end) { return scan_of<SumStep, int64_t>(from_end); }
+ScanLoop<float> float_product() { return scan<ProductStep, float, false>; }
+ScanLoop<double> double_product() { return scan<ProductStep, double, false>; }
+ScanLoop<int64_t> integer_product() { return scan<ProductStep, int64_t, false>; }
+ScanLoop<float> float_linear(bool from_end) { return scan_of<LinearStep, float>(from_end); }
+ScanLoop<double> double_linear(bool from_end) { return scan_of<LinearStep, double>(from_end); }
 
 }  // namespace
 }  // namespace st::cpu::HWY_NAMESPACE
@@ -70,19 +102,39 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace st::cpu {
 
-HWY_EXPORT(float_scan);
-HWY_EXPORT(double_scan);
-HWY_EXPORT(integer_scan);
+HWY_EXPORT(float_sum);
+HWY_EXPORT(double_sum);
+HWY_EXPORT(integer_sum);
+HWY_EXPORT(float_product);
+HWY_EXPORT(double_product);
+HWY_EXPORT(integer_product);
+HWY_EXPORT(float_linear);
+HWY_EXPORT(double_linear);
 
 constexpr double kCost = 1;  // rough nanoseconds an element takes
 
 void cumsum(In x, int dim, bool from_end, Out y) {
   const DType compute = compute_dtype(y.dtype);
   if (compute == DType::float32)
-    return for_each_line(HWY_DYNAMIC_DISPATCH(float_scan)(from_end), {x}, dim, y, kCost);
+    return for_each_line(HWY_DYNAMIC_DISPATCH(float_sum)(from_end), {x}, dim, y, kCost);
   if (compute == DType::float64)
-    return for_each_line(HWY_DYNAMIC_DISPATCH(double_scan)(from_end), {x}, dim, y, kCost);
-  for_each_line(HWY_DYNAMIC_DISPATCH(integer_scan)(from_end), {x}, dim, y, kCost);
+    return for_each_line(HWY_DYNAMIC_DISPATCH(double_sum)(from_end), {x}, dim, y, kCost);
+  for_each_line(HWY_DYNAMIC_DISPATCH(integer_sum)(from_end), {x}, dim, y, kCost);
+}
+
+void cumprod(In x, int dim, Out y) {
+  const DType compute = compute_dtype(y.dtype);
+  if (compute == DType::float32)
+    return for_each_line(HWY_DYNAMIC_DISPATCH(float_product)(), {x}, dim, y, kCost);
+  if (compute == DType::float64)
+    return for_each_line(HWY_DYNAMIC_DISPATCH(double_product)(), {x}, dim, y, kCost);
+  for_each_line(HWY_DYNAMIC_DISPATCH(integer_product)(), {x}, dim, y, kCost);
+}
+
+void linear_scan(In a, In b, int dim, bool from_end, Out y) {
+  const LineKernels kernels{HWY_DYNAMIC_DISPATCH(float_linear)(from_end),
+                            HWY_DYNAMIC_DISPATCH(double_linear)(from_end)};
+  for_each_line(kernels, {a, b}, dim, y, kCost);
 }
 
 }  // namespace st::cpu

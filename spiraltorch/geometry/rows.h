@@ -22,9 +22,6 @@ Tensor as_rows(const Tensor& x, DType dtype, const Shape& shape);
 /// x contiguous in `dtype`, outside of autograd.
 Tensor dense(const Tensor& x, DType dtype);
 
-/// Where a kernel writes what may not be asked for: nowhere if t is undefined.
-inline Out out_of(const Tensor& t) { return t.defined() ? t.out() : Out(); }
-
 /// Memory for the gradient of input i, undefined if nobody asks for it.
 Tensor wanted(const Backward& b, int i, const Shape& shape, DType dtype, Device device);
 

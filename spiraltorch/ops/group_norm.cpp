@@ -96,10 +96,9 @@ Tensor group_norm(const Tensor& x, int64_t num_groups, const Tensor& weight, con
                   };
                   const Tensor dx = wanted(0, x.shape()), dweight = wanted(1, channels),
                                dbias = wanted(2, channels);
-                  const auto out = [](const Tensor& t) { return t.defined() ? t.out() : Out{}; };
                   kernels(x.device())
                       .group_norm_backward(in.in(), dy.in(), weight.in(), mean.in(), rstd.in(), num_groups,
-                                           out(dx), out(dweight), out(dbias));
+                                           out_of(dx), out_of(dweight), out_of(dbias));
                   return {dx, dweight, dbias};
                 });
 }

@@ -97,10 +97,9 @@ Tensor layer_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& 
         };
         const Tensor dx = wanted(0, x.shape()), dweight = wanted(1, normalized_shape),
                      dbias = wanted(2, normalized_shape);
-        const auto out = [](const Tensor& t) { return t.defined() ? t.out() : Out{}; };
         kernels(x.device())
-            .layer_norm_backward(in.in(), dy.in(), weight.in(), mean.in(), rstd.in(), out(dx), out(dweight),
-                                 out(dbias));
+            .layer_norm_backward(in.in(), dy.in(), weight.in(), mean.in(), rstd.in(), out_of(dx),
+                                 out_of(dweight), out_of(dbias));
         return {dx, dweight, dbias};
       });
 }
@@ -133,9 +132,9 @@ Tensor rms_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& we
                     return b.needs(i) ? empty(shape, compute, x.device()) : Tensor();
                   };
                   const Tensor dx = wanted(0, x.shape()), dweight = wanted(1, normalized_shape);
-                  const auto out = [](const Tensor& t) { return t.defined() ? t.out() : Out{}; };
                   kernels(x.device())
-                      .rms_norm_backward(in.in(), dy.in(), weight.in(), rstd.in(), out(dx), out(dweight));
+                      .rms_norm_backward(in.in(), dy.in(), weight.in(), rstd.in(), out_of(dx),
+                                         out_of(dweight));
                   return {dx, dweight};
                 });
 }

@@ -119,9 +119,8 @@ Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& run
     const Tensor moving_mean = operand(running_mean, compute), moving_var = operand(running_var, compute);
     const Kernels& k = kernels(x.device());
     if (options.training) {
-      const auto out = [](const Tensor& t) { return t.defined() ? t.out() : Out{}; };
-      k.batch_norm(in.in(), w.in(), shift.in(), options.momentum, options.eps, out(moving_mean),
-                   out(moving_var), y.out(), mean.out(), rstd.out());
+      k.batch_norm(in.in(), w.in(), shift.in(), options.momentum, options.eps, out_of(moving_mean),
+                   out_of(moving_var), y.out(), mean.out(), rstd.out());
       if (!moving_mean.is_same(running_mean)) running_mean.copy_(moving_mean);
       if (!moving_var.is_same(running_var)) running_var.copy_(moving_var);
     } else {
@@ -142,12 +141,11 @@ Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& run
         const Tensor dweight = wanted(1, mean.shape()), dbias = wanted(2, mean.shape());
         const Tensor dx =
             b.needs(0) ? empty_image("batch_norm", x.shape(), layout, compute, x.device()) : Tensor();
-        const auto out = [](const Tensor& t) { return t.defined() ? t.out() : Out{}; };
         const Tensor in = arranged(to(x, compute), layout), dy = arranged(to(b.dy(), compute), layout),
                      w = operand(weight, compute);
         kernels(x.device())
-            .batch_norm_backward(in.in(), dy.in(), w.in(), mean.in(), rstd.in(), options.training, out(dx),
-                                 out(dweight), out(dbias));
+            .batch_norm_backward(in.in(), dy.in(), w.in(), mean.in(), rstd.in(), options.training, out_of(dx),
+                                 out_of(dweight), out_of(dbias));
         return {dx, dweight, dbias};
       });
 }

@@ -72,7 +72,6 @@ Tensor rows_operand(const Tensor& t, DType compute) {
 }
 
 In in(const Tensor& t) { return t.defined() ? t.in() : In{}; }
-Out out(const Tensor& t) { return t.defined() ? t.out() : Out{}; }
 
 Tensor sum_of(const Tensor& a, const Tensor& b) {
   return a.defined() && b.defined() ? a + b : a.defined() ? a : b;
@@ -197,7 +196,7 @@ LstmResult lstm(const Tensor& x_in, const Tensor& h0_in, const Tensor& c0_in, co
            } else {
              kernels(x.device())
                  .lstm_backward(weight_hh.in(), in(operand(b.kept(kC0), compute)), gates.in(), c.in(),
-                                in(given(0)), in(given(1)), in(given(2)), reverse, dsums.out(), out(dh0),
+                                in(given(0)), in(given(1)), in(given(2)), reverse, dsums.out(), out_of(dh0),
                                 dc0.out(), dbias.out());
            }
            Tensor dx, dweight_ih, dweight_hh;

@@ -21,7 +21,7 @@ void record_picked(const char* op, const ValueIndex& y, const Tensor& x, int dim
 
 }  // namespace
 
-ValueIndex sort(const Tensor& x, int64_t axis, bool descending, const SortOptions&) {
+ValueIndex sort(const Tensor& x, int64_t axis, bool descending) {
   check_operands("sort", {{"x", x}});
   const int dim = normalize_dim("sort", axis, x.dim());
   const ValueIndex y{empty_like(x), empty_like(x, DType::int64)};
@@ -30,7 +30,7 @@ ValueIndex sort(const Tensor& x, int64_t axis, bool descending, const SortOption
   return y;
 }
 
-Tensor argsort(const Tensor& x, int64_t axis, bool descending, const SortOptions&) {
+Tensor argsort(const Tensor& x, int64_t axis, bool descending) {
   check_operands("argsort", {{"x", x}});
   const int dim = normalize_dim("argsort", axis, x.dim());
   const Tensor indices = empty_like(x, DType::int64);

@@ -8,6 +8,7 @@
 #include "spiraltorch/ops/arithmetic.h"
 #include "spiraltorch/ops/copy.h"
 #include "spiraltorch/ops/creation.h"
+#include "spiraltorch/tensor/operands.h"
 
 namespace st::optim {
 namespace {
@@ -62,8 +63,7 @@ void riemannian_step(const Manifold& manifold, BallStep step, const Tensor& w, c
   Tensor m, v;
   if (state.m) *state.m = state.m->contiguous(), m = as_rows(*state.m);
   if (state.v) *state.v = state.v->contiguous(), v = state.v->view({rows});
-  kernels(w.device())
-      .ball_step(step, points.out(), g.in(), m.defined() ? m.out() : Out(), v.defined() ? v.out() : Out());
+  kernels(w.device()).ball_step(step, points.out(), g.in(), out_of(m), out_of(v));
   if (!w.is_contiguous()) w.copy_(points.view(w.shape()));
 }
 

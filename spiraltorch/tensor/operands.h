@@ -43,6 +43,9 @@ inline void check_operands(const char* op, const std::vector<Tensor>& tensors) {
   }
 }
 
+/// Where a kernel writes what may not be asked for: nowhere if t is undefined.
+inline Out out_of(const Tensor& t) { return t.defined() ? t.out() : Out(); }
+
 /// For ops that write to x, before they do.
 inline void check_not_read_only(const char* op, const char* name, const Tensor& x) {
   check<ValueError>(!x.storage()->is_read_only(),

@@ -326,6 +326,24 @@ TEST(Module, HooksSeeAndReplaceOutputs) {
   EXPECT_EQ(model.a(x).to_vector<float>(), seen.to_vector<float>());
 }
 
+// A Module that is called in its own way decides whether its hooks see what comes out.
+TEST(Module, HooksOfAnOperatorOfItsOwn) {
+  struct Sum final : Module {
+    Tensor operator()(const Tensor& x, const Tensor& y) { return run_output_hooks(x + y); }
+    Tensor unseen(const Tensor& x, const Tensor& y) { return x + y; }
+    void visit(Visitor&) override {}
+  };
+  Sum sum;
+  int calls = 0;
+  sum.register_forward_hook([&](Module&, const Tensor& y) {
+    ++calls;
+    return y * 2.0;
+  });
+  EXPECT_EQ(sum(ones({1}), ones({1})).item<float>(), 4);
+  EXPECT_EQ(sum.unseen(ones({1}), ones({1})).item<float>(), 2);
+  EXPECT_EQ(calls, 1);
+}
+
 TEST(Module, AHookMayRemoveItselfAndOutliveItsModule) {
   int calls = 0;
   HookHandle handle;

@@ -314,13 +314,11 @@ const std::vector<Op>& ops() {
       // --- order, running sums and products
       {"sort", "input dim descending stable",
        [](C c) -> Result {
-         return sort(c.tensor("input"), c.integer("dim", -1), c.flag("descending", false),
-                     {c.flag("stable", false)});
+         return sort(c.tensor("input"), c.integer("dim", -1), c.flag("descending", false));
        }},
       {"argsort", "input dim descending stable",
        [](C c) -> Result {
-         return argsort(c.tensor("input"), c.integer("dim", -1), c.flag("descending", false),
-                        {c.flag("stable", false)});
+         return argsort(c.tensor("input"), c.integer("dim", -1), c.flag("descending", false));
        }},
       {"topk", "input k dim largest sorted",
        [](C c) -> Result {

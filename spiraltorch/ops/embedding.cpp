@@ -81,7 +81,7 @@ Tensor one_hot(const Tensor& index, int64_t num_classes) {
   table.check_index("one_hot", reshape(index, {-1}).in(), 0, num_classes);
   Shape shape = index.shape();
   shape.push_back(num_classes);
-  const Tensor y = empty_for("one_hot", shape, DType::int64, index.device());
+  Tensor y = empty_for("one_hot", shape, DType::int64, index.device());
   if (y.numel() == 0) return y;
   const Tensor hot = unsqueeze(index, -1) == to(arange(num_classes), index.device());
   table.copy(hot.in(), y.out());

@@ -79,7 +79,7 @@ int check_scatter(const char* op, const Tensor& x, int64_t axis, const Tensor& i
 // has no part in y.
 Tensor scattered_from(const Tensor& dy, const Shape& size, int dim, const Tensor& index) {
   if (index.numel() == 0) return zeros(size, dy.dtype(), dy.device());
-  const Tensor read = gather(dy, dim, index);
+  Tensor read = gather(dy, dim, index);
   if (index.shape() == size) return read;
   std::vector<int64_t> unread;
   for (int d = size.size() - 1; d >= 0; --d) {

@@ -33,7 +33,7 @@ Tensor beside(const char* op, const Tensor& x, Scalar value) {
 
 // Outside of autograd; `value` has x's dtype.
 Tensor filled(const char* op, const Tensor& x, const Tensor& mask, const Tensor& value) {
-  const Tensor y = empty_broadcast(op, x, mask, x.dtype());
+  Tensor y = empty_broadcast(op, x, mask, x.dtype());
   kernels(x.device()).where(mask.in(), value.in(), x.in(), y.out());
   return y;
 }

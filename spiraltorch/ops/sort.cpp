@@ -24,7 +24,7 @@ void record_picked(const char* op, const ValueIndex& y, const Tensor& x, int dim
 ValueIndex sort(const Tensor& x, int64_t axis, bool descending) {
   check_operands("sort", {{"x", x}});
   const int dim = normalize_dim("sort", axis, x.dim());
-  const ValueIndex y{empty_like(x), empty_like(x, DType::int64)};
+  ValueIndex y{empty_like(x), empty_like(x, DType::int64)};
   kernels(x.device()).sort(x.in(), dim, descending, y.values.out(), y.indices.out());
   record_picked("sort", y, x, dim);
   return y;
@@ -33,7 +33,7 @@ ValueIndex sort(const Tensor& x, int64_t axis, bool descending) {
 Tensor argsort(const Tensor& x, int64_t axis, bool descending) {
   check_operands("argsort", {{"x", x}});
   const int dim = normalize_dim("argsort", axis, x.dim());
-  const Tensor indices = empty_like(x, DType::int64);
+  Tensor indices = empty_like(x, DType::int64);
   kernels(x.device()).sort(x.in(), dim, descending, Out{}, indices.out());
   return indices;
 }
@@ -47,7 +47,7 @@ ValueIndex topk(const Tensor& x, int64_t k, int64_t axis, bool largest, bool sor
                     x.shape());
   Shape shape = x.shape();
   if (x.dim() > 0) shape[dim] = k;
-  const ValueIndex y{empty(shape, x.dtype(), x.device()), empty(shape, DType::int64, x.device())};
+  ValueIndex y{empty(shape, x.dtype(), x.device()), empty(shape, DType::int64, x.device())};
   kernels(x.device()).topk(x.in(), dim, largest, sorted, y.values.out(), y.indices.out());
   record_picked("topk", y, x, dim);
   return y;

@@ -68,7 +68,7 @@ Tensor std(const Tensor& x, const Axes& axes, KeepDim keep, const VarOptions& op
 VarMean var_mean(const Tensor& x, const Axes& axes, KeepDim keep, const VarOptions& options) {
   const Rule rule = checked_rule("var_mean", x, axes, options);
   const VarMean wide = moments(x, rule, keep);
-  const VarMean y{to(wide.var, x.dtype()), to(wide.mean, x.dtype())};
+  VarMean y{to(wide.var, x.dtype()), to(wide.mean, x.dtype())};
   record("var_mean", {y.var, y.mean}, {x}, Keep{x}, [rule](const Backward& b) -> Grads {
     const Tensor x = b.kept(0);
     Tensor dx;

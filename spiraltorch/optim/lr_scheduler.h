@@ -77,7 +77,7 @@ class LRScheduler {
 class LambdaLR final : public LRScheduler {
  public:
   using Lambda = std::function<double(int64_t)>;
-  LambdaLR(Optimizer& optimizer, Lambda lr_lambda);
+  LambdaLR(Optimizer& optimizer, const Lambda& lr_lambda);
   /// One for each group.
   LambdaLR(Optimizer& optimizer, std::vector<Lambda> lr_lambdas);
 

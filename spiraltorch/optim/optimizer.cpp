@@ -169,7 +169,7 @@ void Optimizer::load_state_dict(const StateDict& state) {
         problem = "is " + to_text(value->shape()) + " in the state dict, the parameter is " +
                   to_text(leaves_[i].shape());
       }
-      if (!problem.empty()) problems += "\n  \"" + key + "\" " + problem;
+      if (!problem.empty()) problems.append("\n  \"").append(key).append("\" ").append(problem);
     }
   }
   for (size_t group = 0; group < num_groups(); ++group) {
@@ -178,7 +178,7 @@ void Optimizer::load_state_dict(const StateDict& state) {
       const std::string key = key_of("groups", group, field.name);
       const Tensor* value = expect(key, true);
       const std::string problem = value ? problem_of(field, *value) : "";
-      if (!problem.empty()) problems += "\n  \"" + key + "\" " + problem;
+      if (!problem.empty()) problems.append("\n  \"").append(key).append("\" ").append(problem);
       readable = readable && value && problem.empty();
     }
     if (readable) {

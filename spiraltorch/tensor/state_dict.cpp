@@ -11,8 +11,9 @@ void StateDict::insert(std::string name, Tensor value) {
 
 void StateDict::insert(const std::string& prefix, const StateDict& part) {
   StateDict next = *this;
-  for (const auto& [name, value] : part) next.insert(prefix + "." + name, value);
-  for (const auto& [name, text] : part.metadata) next.metadata[prefix + "." + name] = text;
+  const auto key = [&prefix](const std::string& name) { return prefix + "." + name; };
+  for (const auto& [name, value] : part) next.insert(key(name), value);
+  for (const auto& [name, text] : part.metadata) next.metadata[key(name)] = text;
   *this = std::move(next);
 }
 

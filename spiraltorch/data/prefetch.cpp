@@ -23,7 +23,7 @@ class Prefetch::Team {
  public:
   struct Job {
     std::vector<int64_t> indices;
-    int64_t seed;
+    uint64_t seed;
     std::shared_ptr<void> batch;
     std::exception_ptr error;
     bool done;
@@ -41,7 +41,7 @@ class Prefetch::Team {
   Team(const Team&) = delete;
   Team& operator=(const Team&) = delete;
 
-  void submit(std::vector<int64_t> indices, int64_t seed) {
+  void submit(std::vector<int64_t> indices, uint64_t seed) {
     {
       const std::lock_guard lock(mutex_);
       // A deque moves none of its elements when it grows or shrinks at its ends: workers may point to them.
@@ -77,7 +77,7 @@ class Prefetch::Team {
       std::shared_ptr<void> batch;
       std::exception_ptr error;
       try {
-        Generator generator(static_cast<uint64_t>(job.seed));
+        Generator generator(job.seed);
         const GeneratorGuard draws(generator);
         batch = load_(job.indices);
       } catch (...) {
@@ -136,7 +136,7 @@ std::shared_ptr<void> Prefetch::next() {
 bool Prefetch::submit() {
   std::vector<int64_t> indices = sampler_.next();
   if (indices.empty()) return false;
-  team_->submit(std::move(indices), sampler_.base_seed() + submitted_++);
+  team_->submit(std::move(indices), static_cast<uint64_t>(sampler_.base_seed()) + submitted_++);
   return true;
 }
 

@@ -39,7 +39,7 @@ class Prefetch {
 
   BatchSampler sampler_;
   Load load_;
-  int64_t submitted_ = 0;
+  uint64_t submitted_ = 0;
   std::unique_ptr<Team> team_;  // null: no workers
 };
 

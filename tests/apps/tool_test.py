@@ -183,6 +183,19 @@ class Tool(unittest.TestCase):
         self.assertIn("config.json", tool("evaluate", "--run", out, code=1))
         self.assertIn("cannot open", tool("inspect", out, code=1))
 
+    def test_checkpoint_of_a_place_that_is_not_there(self):
+        out = self.dir / "run"
+        train(out, "--epochs", 1)
+        checkpoint = out / "checkpoint.safetensors"
+        data = checkpoint.read_bytes()
+        size = int.from_bytes(data[:8], "little")
+        for name, value in (("batch", 1 << 40), ("step", -1)):
+            begin, end = json.loads(data[8:8 + size])["place." + name]["data_offsets"]
+            changed = bytearray(data)
+            changed[8 + size + begin:8 + size + end] = value.to_bytes(8, "little", signed=True)
+            checkpoint.write_bytes(changed)
+            self.assertIn(f"place.{name} is {value}", tool("train", "--resume", "--out", out, code=1))
+
     def test_broken_checkpoint(self):
         out = self.dir / "run"
         train(out, "--epochs", 1)

@@ -9,6 +9,7 @@
 #include "spiraltorch/ops/arithmetic.h"
 #include "spiraltorch/ops/copy.h"
 #include "spiraltorch/ops/creation.h"
+#include "spiraltorch/ops/kernel_operands.h"
 #include "spiraltorch/ops/reduce.h"
 #include "spiraltorch/ops/shape.h"
 #include "spiraltorch/tensor/operands.h"
@@ -104,11 +105,11 @@ Tensor row_map(const char* op, HyperbolicMap map, const Arguments& a, Result res
                   const Tensor k = b.kept(3);
                   const Rows r = rows_of(op, {b.kept(0), b.kept(1), b.kept(2), k, b.kept(4), number, factor});
                   const Device device = r.x.device();
-                  const Tensor dx = wanted(b, 0, r.full, r.dtype, device);
-                  const Tensor dy = wanted(b, 1, r.full, r.dtype, device);
-                  const Tensor dv = wanted(b, 2, r.full, r.dtype, device);
-                  const Tensor dc = wanted(b, 3, r.numbers, DType::float64, device);
-                  const Tensor ds = wanted(b, 4, r.numbers, r.dtype, device);
+                  const Tensor dx = gradient_memory(b, 0, r.full, r.dtype, device);
+                  const Tensor dy = gradient_memory(b, 1, r.full, r.dtype, device);
+                  const Tensor dv = gradient_memory(b, 2, r.full, r.dtype, device);
+                  const Tensor dc = gradient_memory(b, 3, r.numbers, DType::float64, device);
+                  const Tensor ds = gradient_memory(b, 4, r.numbers, r.dtype, device);
                   Tensor dz = b.dy();
                   if (result == Result::numbers && dz.shape() != r.numbers) dz = unsqueeze(dz, -1);
                   dz = as_rows(dz, r.dtype, result == Result::rows ? r.full : r.numbers);
@@ -169,9 +170,9 @@ Tensor mobius_matvec(const Tensor& m, const Tensor& x, const Curvature& k) {
                   const Tensor m = b.kept(0), k = b.kept(2);
                   const Rows r = rows_of("mobius_matvec", {b.kept(1), {}, {}, k, {}, number, {}, m});
                   const Device device = r.x.device();
-                  const Tensor dm = wanted(b, 0, m.shape(), r.dtype, device);
-                  const Tensor dx = wanted(b, 1, r.full, r.dtype, device);
-                  const Tensor dc = wanted(b, 2, r.numbers, DType::float64, device);
+                  const Tensor dm = gradient_memory(b, 0, m.shape(), r.dtype, device);
+                  const Tensor dx = gradient_memory(b, 1, r.full, r.dtype, device);
+                  const Tensor dc = gradient_memory(b, 2, r.numbers, DType::float64, device);
                   const Tensor dz = as_rows(b.dy(), r.dtype, b.dy().shape());
                   kernels(device).hyperbolic_matvec_backward(dense(m, r.dtype).in(), r.x.in(), r.c.in(),
                                                              dz.in(), out_of(dm), out_of(dx), out_of(dc));

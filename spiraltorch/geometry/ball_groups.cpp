@@ -6,6 +6,7 @@
 #include "spiraltorch/ops/arithmetic.h"
 #include "spiraltorch/ops/copy.h"
 #include "spiraltorch/ops/creation.h"
+#include "spiraltorch/ops/kernel_operands.h"
 #include "spiraltorch/ops/reduce.h"
 #include "spiraltorch/ops/shape.h"
 #include "spiraltorch/tensor/operands.h"
@@ -94,9 +95,9 @@ Tensor cdist(const Tensor& x, const Tensor& y, const Curvature& k) {
       "cdist", z, {x, y, k.tensor()}, Keep{x, y, k.tensor()}, [dtype, number](const Backward& b) -> Grads {
         refuse_create_graph("cdist");
         const Tensor x = b.kept(0), y = b.kept(1), k = b.kept(2);
-        const Tensor dx = wanted(b, 0, x.shape(), dtype, x.device());
-        const Tensor dy = wanted(b, 1, y.shape(), dtype, x.device());
-        const Tensor dc = wanted(b, 2, {x.size(0)}, DType::float64, x.device());
+        const Tensor dx = gradient_memory(b, 0, x.shape(), dtype, x.device());
+        const Tensor dy = gradient_memory(b, 1, y.shape(), dtype, x.device());
+        const Tensor dc = gradient_memory(b, 2, {x.size(0)}, DType::float64, x.device());
         const Tensor dz = to(b.dy(), dtype);
         kernels(x.device())
             .hyperbolic_cdist_backward(as_rows(x, dtype, x.shape()).in(), as_rows(y, dtype, y.shape()).in(),
@@ -135,10 +136,10 @@ Tensor mlr(const Tensor& x, const Tensor& weight, const Tensor& bias, const Curv
                   refuse_create_graph("mlr");
                   const Tensor x = b.kept(0), weight = b.kept(1), bias = b.kept(2), k = b.kept(3);
                   const Device device = x.device();
-                  const Tensor dx = wanted(b, 0, x.shape(), dtype, device);
-                  const Tensor dw = wanted(b, 1, weight.shape(), dtype, device);
-                  const Tensor db = wanted(b, 2, bias.shape(), dtype, device);
-                  const Tensor dc = wanted(b, 3, {1}, DType::float64, device);
+                  const Tensor dx = gradient_memory(b, 0, x.shape(), dtype, device);
+                  const Tensor dw = gradient_memory(b, 1, weight.shape(), dtype, device);
+                  const Tensor db = gradient_memory(b, 2, bias.shape(), dtype, device);
+                  const Tensor dc = gradient_memory(b, 3, {1}, DType::float64, device);
                   kernels(x.device())
                       .hyperbolic_mlr_backward(flat_rows(x, dtype).in(), flat_rows(weight, dtype).in(),
                                                dense(bias, dtype).in(), -number_of(k, number), b.kept(4).in(),
@@ -165,9 +166,9 @@ Tensor weighted_midpoint(const Tensor& x, const Tensor& weights, const Curvature
                   const Tensor k = b.kept(2);
                   const Groups g = groups_of(b.kept(0), b.kept(1), k, number);
                   const Device device = g.x.device();
-                  const Tensor dx = wanted(b, 0, g.x_shape, g.dtype, device);
-                  const Tensor dw = wanted(b, 1, g.w_shape, g.dtype, device);
-                  const Tensor dc = wanted(b, 2, g.c_shape, DType::float64, device);
+                  const Tensor dx = gradient_memory(b, 0, g.x_shape, g.dtype, device);
+                  const Tensor dw = gradient_memory(b, 1, g.w_shape, g.dtype, device);
+                  const Tensor dc = gradient_memory(b, 2, g.c_shape, DType::float64, device);
                   const Tensor dm = view(contiguous(to(b.dy(), g.dtype)), {g.x.size(0), g.x.size(2)});
                   kernels(dm.device())
                       .hyperbolic_midpoint_backward(g.x.in(), g.w.in(), g.c.in(), dm.in(), out_of(dx),

@@ -69,9 +69,5 @@ Tensor dense(const Tensor& x, DType dtype) {
   return contiguous(to(x, dtype));
 }
 
-Tensor wanted(const Backward& b, int i, const Shape& shape, DType dtype, Device device) {
-  return b.needs(i) ? empty(shape, dtype, device) : Tensor();
-}
-
 }  // namespace geometry
 }  // namespace st

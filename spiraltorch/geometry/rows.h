@@ -22,8 +22,5 @@ Tensor as_rows(const Tensor& x, DType dtype, const Shape& shape);
 /// x contiguous in `dtype`, outside of autograd.
 Tensor dense(const Tensor& x, DType dtype);
 
-/// Memory for the gradient of input i, undefined if nobody asks for it.
-Tensor wanted(const Backward& b, int i, const Shape& shape, DType dtype, Device device);
-
 }  // namespace geometry
 }  // namespace st

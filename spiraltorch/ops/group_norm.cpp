@@ -4,6 +4,7 @@
 #include "spiraltorch/ops/arithmetic.h"
 #include "spiraltorch/ops/copy.h"
 #include "spiraltorch/ops/creation.h"
+#include "spiraltorch/ops/kernel_operands.h"
 #include "spiraltorch/ops/norm.h"
 #include "spiraltorch/ops/reduce.h"
 #include "spiraltorch/ops/shape.h"
@@ -35,9 +36,6 @@ void check_group_norm(const Tensor& x, int64_t groups, const Tensor& weight, con
                     "group_norm: expected more than 1 value for each group, got x of {} and {} groups",
                     x.shape(), groups);
 }
-
-// What the kernels take: row-major, of the compute dtype; an undefined tensor stays undefined.
-Tensor operand(const Tensor& t, DType compute) { return t.defined() ? contiguous(to(t, compute)) : t; }
 
 // The gradients as ops. x, dy: (n, c, l); weight: (c) or undefined.
 Grads composed_gradients(const Tensor& x, const Tensor& weight, const Tensor& dy, int64_t groups,
@@ -91,11 +89,9 @@ Tensor group_norm(const Tensor& x, int64_t num_groups, const Tensor& weight, con
                     const Grads g = composed_gradients(in, weight, dy, num_groups, eps);
                     return {reshape(g[0], x.shape()), g[1], g[2]};
                   }
-                  const auto wanted = [&](int i, const Shape& shape) {
-                    return b.needs(i) ? empty(shape, compute, x.device()) : Tensor();
-                  };
-                  const Tensor dx = wanted(0, x.shape()), dweight = wanted(1, channels),
-                               dbias = wanted(2, channels);
+                  const Tensor dx = gradient_memory(b, 0, x.shape(), compute, x.device()),
+                               dweight = gradient_memory(b, 1, channels, compute, x.device()),
+                               dbias = gradient_memory(b, 2, channels, compute, x.device());
                   kernels(x.device())
                       .group_norm_backward(in.in(), dy.in(), weight.in(), mean.in(), rstd.in(), num_groups,
                                            out_of(dx), out_of(dweight), out_of(dbias));

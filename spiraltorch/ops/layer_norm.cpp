@@ -7,6 +7,7 @@
 #include "spiraltorch/ops/arithmetic.h"
 #include "spiraltorch/ops/copy.h"
 #include "spiraltorch/ops/creation.h"
+#include "spiraltorch/ops/kernel_operands.h"
 #include "spiraltorch/ops/norm.h"
 #include "spiraltorch/ops/reduce.h"
 #include "spiraltorch/ops/shape.h"
@@ -43,9 +44,9 @@ Shape rows_of(const Tensor& x, const Shape& normalized) {
   return {width == 0 ? 0 : x.numel() / width, width};
 }
 
-// What the kernels take: row-major, of the compute dtype; an undefined tensor stays undefined.
+// An operand seen in another shape.
 Tensor operand(const Tensor& t, DType compute, const Shape& shape) {
-  return t.defined() ? reshape(contiguous(to(t, compute)), shape) : t;
+  return t.defined() ? reshape(st::operand(t, compute), shape) : t;
 }
 
 // The gradients as ops. x, dy: (m, n); weight: (n).
@@ -92,11 +93,9 @@ Tensor layer_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& 
           const Grads g = composed_gradients(in, weight, dy, eps);
           return {reshape(g[0], x.shape()), reshape(g[1], normalized_shape), reshape(g[2], normalized_shape)};
         }
-        const auto wanted = [&](int i, const Shape& shape) {
-          return b.needs(i) ? empty(shape, compute, x.device()) : Tensor();
-        };
-        const Tensor dx = wanted(0, x.shape()), dweight = wanted(1, normalized_shape),
-                     dbias = wanted(2, normalized_shape);
+        const Tensor dx = gradient_memory(b, 0, x.shape(), compute, x.device()),
+                     dweight = gradient_memory(b, 1, normalized_shape, compute, x.device()),
+                     dbias = gradient_memory(b, 2, normalized_shape, compute, x.device());
         kernels(x.device())
             .layer_norm_backward(in.in(), dy.in(), weight.in(), mean.in(), rstd.in(), out_of(dx),
                                  out_of(dweight), out_of(dbias));
@@ -128,10 +127,8 @@ Tensor rms_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& we
                     const Grads g = composed_rms_gradients(in, weight, dy, added);
                     return {reshape(g[0], x.shape()), reshape(g[1], normalized_shape)};
                   }
-                  const auto wanted = [&](int i, const Shape& shape) {
-                    return b.needs(i) ? empty(shape, compute, x.device()) : Tensor();
-                  };
-                  const Tensor dx = wanted(0, x.shape()), dweight = wanted(1, normalized_shape);
+                  const Tensor dx = gradient_memory(b, 0, x.shape(), compute, x.device()),
+                               dweight = gradient_memory(b, 1, normalized_shape, compute, x.device());
                   kernels(x.device())
                       .rms_norm_backward(in.in(), dy.in(), weight.in(), rstd.in(), out_of(dx),
                                          out_of(dweight));

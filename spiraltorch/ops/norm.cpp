@@ -6,6 +6,7 @@
 #include "spiraltorch/ops/arithmetic.h"
 #include "spiraltorch/ops/copy.h"
 #include "spiraltorch/ops/creation.h"
+#include "spiraltorch/ops/kernel_operands.h"
 #include "spiraltorch/ops/layout.h"
 #include "spiraltorch/ops/promotion.h"
 #include "spiraltorch/ops/reduce.h"
@@ -59,9 +60,6 @@ void check_batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor&
                     "batch_norm: expected more than 1 value for each channel when training, got x of {}",
                     x.shape());
 }
-
-// What the kernels take: row-major, of the compute dtype; an undefined tensor stays undefined.
-Tensor operand(const Tensor& t, DType compute) { return t.defined() ? contiguous(to(t, compute)) : t; }
 
 // All dimensions but that of the channels.
 Axes over_batch(int64_t dim) {
@@ -135,10 +133,8 @@ Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& run
       "batch_norm", y, {x, weight, bias}, keep, [options, compute, layout](const Backward& b) -> Grads {
         const Tensor x = b.kept(0), weight = b.kept(1), mean = b.kept(2), rstd = b.kept(3);
         if (grad_enabled()) return composed_gradients(x, weight, b.dy(), mean, rstd, options);
-        const auto wanted = [&](int i, const Shape& shape) {
-          return b.needs(i) ? empty(shape, compute, x.device()) : Tensor();
-        };
-        const Tensor dweight = wanted(1, mean.shape()), dbias = wanted(2, mean.shape());
+        const Tensor dweight = gradient_memory(b, 1, mean.shape(), compute, x.device()),
+                     dbias = gradient_memory(b, 2, mean.shape(), compute, x.device());
         const Tensor dx =
             b.needs(0) ? empty_image("batch_norm", x.shape(), layout, compute, x.device()) : Tensor();
         const Tensor in = arranged(to(x, compute), layout), dy = arranged(to(b.dy(), compute), layout),

@@ -10,6 +10,7 @@
 #include "spiraltorch/ops/copy.h"
 #include "spiraltorch/ops/creation.h"
 #include "spiraltorch/ops/join.h"
+#include "spiraltorch/ops/kernel_operands.h"
 #include "spiraltorch/ops/matmul.h"
 #include "spiraltorch/ops/promotion.h"
 #include "spiraltorch/ops/reduce.h"
@@ -63,9 +64,7 @@ void check_lstm(const Tensor& x, const Tensor& h0, const Tensor& c0, const Tenso
   check_dtype("bias_hh", bias_hh);
 }
 
-// What the kernels take: of the compute dtype and row-major, or with gaps between rows.
-Tensor operand(const Tensor& t, DType compute) { return t.defined() ? contiguous(to(t, compute)) : t; }
-
+// An operand that may have gaps between rows.
 Tensor rows_operand(const Tensor& t, DType compute) {
   const Tensor converted = to(t, compute);
   return converted.strides().back() == 1 || converted.shape().back() == 1 ? converted : contiguous(converted);

@@ -119,8 +119,8 @@ TEST(Ball, GradientsEqualCentralDifferences) {
   }
 }
 
-// What is asked for alone is what is asked for together, but for the rounding of another order of float32 sums:
-// where the curvature needs no gradient, backward may take what forward kept.
+// What is asked for alone is what is asked for together, but for the rounding of another order of float32
+// sums: where the curvature needs no gradient, backward may take what forward kept.
 TEST(Ball, EveryGradientAlone) {
   manual_seed(2);
   for (const NamedMap& map : all_maps()) {

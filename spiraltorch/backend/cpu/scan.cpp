@@ -20,30 +20,21 @@ namespace st::cpu::HWY_NAMESPACE {
 namespace {
 
 // What is carried along a line, from element j of the rows x.
-struct SumStep {
-  static constexpr int kFirst = 0;
+template <bool kProduct>
+struct RunningStep {
+  static constexpr int kFirst = kProduct ? 1 : 0;
   static constexpr size_t kInputs = 1;
   template <class C, class T>
   static C next(C carry, const T* const* x, int64_t j) {
     if constexpr (std::is_integral_v<T>) {
-      return wrap_add(carry, x[0][j]);
+      return kProduct ? wrap_mul(carry, x[0][j]) : wrap_add(carry, x[0][j]);
     } else {
-      return carry + x[0][j];
+      return kProduct ? carry * x[0][j] : carry + x[0][j];
     }
   }
 };
-struct ProductStep {
-  static constexpr int kFirst = 1;
-  static constexpr size_t kInputs = 1;
-  template <class C, class T>
-  static C next(C carry, const T* const* x, int64_t j) {
-    if constexpr (std::is_integral_v<T>) {
-      return wrap_mul(carry, x[0][j]);
-    } else {
-      return carry * x[0][j];
-    }
-  }
-};
+using SumStep = RunningStep<false>;
+using ProductStep = RunningStep<true>;
 struct LinearStep {
   static constexpr int kFirst = 0;
   static constexpr size_t kInputs = 2;
